@@ -1,0 +1,110 @@
+"""Settings of one run; the only reader of the environment.
+
+Order of precedence: command-line flag, ``MIP_*`` variable, ``$XDG_CONFIG_HOME/mip/config.toml``,
+default. Secrets are never settings.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mip_cli.errors import ConfigInvalid
+
+DEFAULT_RPC_URL = "http://127.0.0.1:8545"
+LOCAL_CHAIN_IDS = frozenset({31337, 1337})
+"""Chains on which development proving keys are accepted."""
+
+_PACKAGE_PARENT = Path(__file__).resolve().parent.parent
+_KEYS = ("rpc_url", "build_dir", "model_dir", "face_backend", "prover")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where things are and which back ends serve; each has an embedded default."""
+
+    data_dir: Path
+    """Sealed key files, journals and indexes of the holder (0700)."""
+    cache_dir: Path
+    """What can be rebuilt: compiled modules, downloaded models."""
+    build_dir: Path
+    """Circuit artefacts and converted models; ``build/`` of a checkout, else under data_dir."""
+    checkout: Path | None
+    """Root of the source tree when running from one, else None."""
+    rpc_url: str = DEFAULT_RPC_URL
+    """JSON-RPC endpoint of the chain."""
+    model_dir: Path | None = None
+    """Folder with optional face models; None means ``build_dir/models`` and ``cache_dir/models``."""
+    face_backend: str = "dlib-cc0"
+    """Default face backend id."""
+    prover: str = "auto"
+    """``auto``, ``rapidsnark``, ``groth16py`` or ``snarkjs``."""
+
+    def with_flags(self, **flags: object) -> Settings:
+        """Return a copy in which every flag that is not None wins."""
+        return replace(self, **{k: v for k, v in flags.items() if v is not None})  # type: ignore[arg-type]
+
+
+def find_checkout() -> Path | None:
+    """Return the source tree this package runs from, or None when it is installed elsewhere."""
+    root = _PACKAGE_PARENT
+    return root if (root / "circuits" / "circuits.json").is_file() else None
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read settings from the environment and the configuration file.
+
+    Raises ``ConfigInvalid`` for a file that is not TOML or names an unknown setting.
+    """
+    env = os.environ if environ is None else environ
+    home = Path(env.get("HOME", "~")).expanduser()
+
+    def base(variable: str, fallback: str) -> Path:
+        value = env.get(variable, "")
+        return Path(value) if value.startswith("/") else home / fallback
+
+    data_dir = base("XDG_DATA_HOME", ".local/share") / "mip"
+    cache_dir = base("XDG_CACHE_HOME", ".cache") / "mip"
+    config_file = base("XDG_CONFIG_HOME", ".config") / "mip" / "config.toml"
+    values = _read_file(config_file)
+    for key in _KEYS:
+        if found := env.get(f"MIP_{key.upper()}"):
+            values[key] = found
+    checkout = find_checkout()
+    default_build = checkout / "build" if checkout else data_dir / "build"
+    return Settings(
+        data_dir=Path(env["MIP_DATA_DIR"]) if env.get("MIP_DATA_DIR") else data_dir,
+        cache_dir=cache_dir,
+        build_dir=Path(values.get("build_dir", default_build)),
+        checkout=checkout,
+        rpc_url=values.get("rpc_url", DEFAULT_RPC_URL),
+        model_dir=Path(values["model_dir"]) if "model_dir" in values else None,
+        face_backend=values.get("face_backend", "dlib-cc0"),
+        prover=values.get("prover", "auto"),
+    )
+
+
+def _read_file(path: Path) -> dict[str, str]:
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ConfigInvalid(f"cannot read {path}: {error.strerror}") from error
+    try:
+        parsed = tomllib.loads(raw.decode())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigInvalid(f"{path} is not valid TOML: {error}") from error
+    unknown = sorted(set(parsed) - set(_KEYS))
+    if unknown:
+        raise ConfigInvalid(
+            f"{path} has unknown settings: {', '.join(unknown)}",
+            hint=f"known settings: {', '.join(_KEYS)}",
+        )
+    wrong = [key for key, value in parsed.items() if not isinstance(value, str)]
+    if wrong:
+        raise ConfigInvalid(f"{path}: {wrong[0]} must be a string")
+    return parsed
