@@ -1,0 +1,89 @@
+"""The objects of ``docs/protocol.md`` section 2 that need no chain: commitments, leaf, nullifier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mip_cli.crypto.field import R, require_canonical
+from mip_cli.crypto.poseidon import poseidon
+from mip_cli.crypto.poseidon2 import compress
+from mip_cli.units import Commitment, Epoch, Nullifier, Scope
+
+
+def _tag(name: str) -> int:
+    return int.from_bytes(f"mip.{name}/1".encode("ascii"), "big")
+
+
+TAG_IDENTITY = _tag("identity")
+TAG_NULLIFIER = _tag("nullifier")
+TAG_FACE = _tag("face")
+TAG_PASSWORD = _tag("password")
+TAG_GUARDIAN = _tag("guardian")
+TAG_KEYS = _tag("keys")
+TAG_LEAF = _tag("leaf")
+
+COORDINATES_PER_ELEMENT = 31
+"""Template bytes packed into one field element."""
+MAX_CHUNK = 14
+"""Packed elements hashed at once beside tag and salt."""
+
+
+def identity_commitment(secret: int) -> Commitment:
+    """Commit to the secret; raise ``ValueError`` for zero."""
+    if secret == 0:
+        raise ValueError("the secret must not be zero")
+    return Commitment(poseidon(TAG_IDENTITY, secret))
+
+
+def pack_template(values: Sequence[int]) -> list[int]:
+    """Pack int8 coordinates, 31 to an element; raise ``ValueError`` outside [-128, 127]."""
+    if any(not -128 <= v <= 127 for v in values):
+        raise ValueError("template coordinates must be 8-bit signed integers")
+    data = bytes(v + 128 for v in values)
+    step = COORDINATES_PER_ELEMENT
+    return [int.from_bytes(data[i : i + step], "little") for i in range(0, len(data), step)]
+
+
+def face_commitment(values: Sequence[int], salt: int, spec_id: int) -> Commitment:
+    """Commit to a face template of one spec; ``spec_id`` has 120 bits, ``salt`` is an element."""
+    if not 0 <= spec_id < 1 << 120:
+        raise ValueError("a spec id has 120 bits")
+    tag = TAG_FACE + (spec_id << 128)
+    packed = pack_template(values)
+    if len(packed) > MAX_CHUNK:
+        chunks = [packed[i : i + MAX_CHUNK] for i in range(0, len(packed), MAX_CHUNK)]
+        packed = [poseidon(tag, *chunk) for chunk in chunks]
+    return Commitment(poseidon(tag, *packed, salt))
+
+
+def password_commitment(stretched: int) -> Commitment:
+    """Commit to the stretched password, a field element."""
+    return Commitment(poseidon(TAG_PASSWORD, stretched))
+
+
+def empty_guardian_commitment(salt: int) -> Commitment:
+    """Commit to the absence of guardians; ``salt`` keeps it apart from nobody else's."""
+    return Commitment(poseidon(TAG_GUARDIAN, 0, salt))
+
+
+def keys_root(face: int, password: int, guardian: int, salt: int) -> Commitment:
+    """Hash the three key commitments and a salt into the one value the chain sees."""
+    return Commitment((compress(face, password, guardian, salt) + TAG_KEYS) % R)
+
+
+def leaf(identity: int, anchor: str, keys: int, epoch: Epoch | int) -> int:
+    """Compute the tree leaf as the registry does; ``anchor`` is a 20-byte hex address."""
+    return (compress(identity, address_element(anchor), keys, epoch) + TAG_LEAF) % R
+
+
+def nullifier(secret: int, anchor: str, scope: Scope | int) -> Nullifier:
+    """Derive the holder's pseudonym in a scope."""
+    require_canonical(scope, "scope")
+    return Nullifier(poseidon(TAG_NULLIFIER, secret, address_element(anchor), scope))
+
+
+def address_element(address: str) -> int:
+    """Read a 0x-prefixed 20-byte address as an integer below 2^160."""
+    if len(address) != 42 or not address.startswith("0x"):
+        raise ValueError("an address is 0x and 40 hex digits")
+    return int(address, 16)
