@@ -1,0 +1,78 @@
+"""Values that several layers pass to each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mip_cli.units import Address, Message, Nullifier, Scope
+
+
+class Kind(StrEnum):
+    """The kinds of key of a passport."""
+
+    FACE = "face"
+    PASSWORD = "password"  # noqa: S105 - the name of a kind, not a secret
+    PEOPLE = "people"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A Groth16 proof over BN254 as eight field elements in the order of the EVM precompiles."""
+
+    words: tuple[int, ...]
+    """A.x, A.y, B.x imaginary, B.x real, B.y imaginary, B.y real, C.x, C.y."""
+
+
+@dataclass(frozen=True)
+class Presentation:
+    """What a holder hands to an app: a proof and the values it is bound to."""
+
+    root: int
+    """A root of the passport tree, current or within the window."""
+    level: int
+    """How many kinds of key were shown."""
+    nullifier: Nullifier
+    """The holder's pseudonym in the app's scope."""
+    beneficiary: Address
+    """For whom the act is meant; the zero address when the app binds nobody."""
+    nonce: int
+    """Chosen by the app for repeatable acts, else 0."""
+    deadline: int
+    """Unix time in seconds after which the proof is void."""
+    proof: Proof
+    """The proof itself."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What an app asks for, in the values a proof is bound to."""
+
+    chain_id: int
+    """EIP-155 chain id."""
+    app: Address
+    """The asking contract."""
+    purpose: str
+    """Plain text shown to the holder; hashed into the scope."""
+    payload: bytes
+    """32 bytes: hash of the call's arguments."""
+    level: int
+    """Fewest kinds of key the app accepts."""
+    scope: Scope
+    """Computed from chain id, app and purpose."""
+
+
+@dataclass(frozen=True)
+class Action:
+    """One act a proof is bound to."""
+
+    request: Request
+    """Who asks for what."""
+    beneficiary: Address
+    """For whom it is meant."""
+    nonce: int
+    """See ``Presentation.nonce``."""
+    deadline: int
+    """See ``Presentation.deadline``."""
+    message: Message
+    """Hash of all of the above."""
