@@ -1,3 +1,4 @@
+# The commands of the README. A fresh machine needs Python 3.11, git, make, gcc and the registries.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .ONESHELL:
@@ -6,8 +7,64 @@ VENV := .venv
 BIN := $(VENV)/bin
 export UV_CUSTOM_COMPILE_COMMAND := make lock
 
+.PHONY: help
+help:
+	@echo "make demo   set everything up and play the story on real photos"
+	@echo "make test   set everything up and pass all tests"
+	@echo "make lint   style, types, layers, generated files"
+	@echo "make bench  measure, beside peers: build/bench.json"
+	@echo "make doctor check this machine"
+
 .PHONY: setup
-setup: $(VENV)/.installed circuits/node_modules/.installed
+setup: tools build
+	@echo "ready: $(BIN)/mip --help"
+
+.PHONY: tools
+tools: $(VENV)/.installed circuits/node_modules/.installed
+
+.PHONY: build
+build: tools
+	$(BIN)/python scripts/build_contracts.py
+	$(BIN)/python scripts/build_circuits.py
+	$(BIN)/mip models build
+
+.PHONY: demo
+demo: setup
+	$(BIN)/mip demo
+
+.PHONY: doctor
+doctor: setup
+	$(BIN)/mip doctor
+
+.PHONY: test
+test: setup test-fast test-circuits test-contracts test-ape test-integration test-e2e
+
+.PHONY: test-fast test-circuits test-contracts test-ape test-integration test-e2e
+test-fast:
+	$(BIN)/pytest -q tests/unit tests/property
+test-circuits:
+	$(BIN)/pytest -q tests/circuits
+test-contracts:
+	$(BIN)/pytest -q tests/contracts
+test-ape:
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ape compile --force
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ape test tests/ape
+test-integration:
+	$(BIN)/pytest -q tests/integration
+test-e2e:
+	$(BIN)/pytest -q tests/e2e
+
+.PHONY: lint
+lint: tools
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/make_vectors.py --check
+
+.PHONY: bench
+bench: setup
+	$(BIN)/python scripts/bench.py
 
 $(VENV)/bin/uv: requirements/bootstrap.txt
 	$(PYTHON) -m venv $(VENV)
