@@ -37,7 +37,7 @@ class Settings:
     rpc_url: str = DEFAULT_RPC_URL
     """JSON-RPC endpoint of the chain."""
     model_dir: Path | None = None
-    """Folder with optional face models; None means ``build_dir/models`` and ``cache_dir/models``."""
+    """Folder with optional face models; None means those of build and cache."""
     face_backend: str = "dlib-cc0"
     """Default face backend id."""
     prover: str = "auto"

@@ -1,4 +1,4 @@
-"""Drop download addresses from package-lock.json: integrity hashes pin the bytes, whatever mirror serves them."""
+"""Drop download addresses from package-lock.json: integrity pins the bytes on any mirror."""
 
 import json
 import sys

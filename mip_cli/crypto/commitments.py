@@ -1,4 +1,4 @@
-"""The objects of ``docs/protocol.md`` section 2 that need no chain: commitments, leaf, nullifier."""
+"""The objects of ``docs/protocol.md`` section 2 that need no chain."""
 
 from __future__ import annotations
 

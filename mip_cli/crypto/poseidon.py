@@ -6,7 +6,7 @@ initial state 0); constants by the Grain LFSR of the Poseidon paper, so none are
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from itertools import islice
 
 from mip_cli.crypto._grain import field_stream
@@ -17,7 +17,7 @@ PARTIAL_ROUNDS = (56, 57, 56, 60, 60, 63, 64, 63, 60, 66, 60, 65, 70, 60, 64, 68
 """Partial rounds by number of inputs minus one."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def _parameters(width: int) -> tuple[list[list[int]], list[list[int]]]:
     rounds = FULL_ROUNDS + PARTIAL_ROUNDS[width - 2]
     stream = field_stream(width, FULL_ROUNDS, PARTIAL_ROUNDS[width - 2])

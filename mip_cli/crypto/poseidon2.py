@@ -8,7 +8,7 @@ feed-forward mode truncated to one element: ``perm(x)[0] + x[0]``.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from itertools import islice
 
 from mip_cli.crypto._grain import field_stream
@@ -20,7 +20,7 @@ WIDTHS = (2, 3, 4)
 """Widths with published instances; the protocol uses 2 (tree) and 4 (leaf, keys root)."""
 
 _REFUSED_DRAWS = 16
-"""The script's first four width-4 diagonals fail its minimal-polynomial test; it takes the fifth."""
+"""The script takes its fifth width-4 diagonal: four fail its minimal-polynomial test."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Parameters:
     """Internal matrix is all-ones plus this diagonal."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def parameters(width: int) -> Parameters:
     """Derive the constants of a width in ``WIDTHS``; raise ``ValueError`` on another."""
     if width not in WIDTHS:
