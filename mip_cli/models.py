@@ -76,3 +76,48 @@ class Action:
     """See ``Presentation.deadline``."""
     message: Message
     """Hash of all of the above."""
+
+
+class TransactionState(StrEnum):
+    """How far a journalled transaction has come."""
+
+    SIGNED = "signed"
+    """Written down, perhaps broadcast."""
+    SENT = "sent"
+    """A node took it."""
+    CONFIRMED = "confirmed"
+    """In a block with enough blocks on top."""
+    FAILED = "failed"
+    """Reverted, or its nonce was taken: it can never succeed."""
+
+
+@dataclass(frozen=True)
+class Intent:
+    """A signed transaction, written down before anybody sees it."""
+
+    label: str
+    """What it is for, the same in every attempt, such as ``enroll:0x...``."""
+    chain_id: int
+    """EIP-155 chain id it is signed for."""
+    sender: Address
+    """Account that signed."""
+    nonce: int
+    """Its number among the sender's transactions."""
+    raw: bytes
+    """The signed transaction; the only form that is ever broadcast."""
+    tx_hash: bytes
+    """Its 32-byte hash, computed here, not by a node."""
+
+
+@dataclass(frozen=True)
+class JournalEntry:
+    """An intent and what became of it."""
+
+    intent: Intent
+    """What was signed."""
+    state: TransactionState
+    """How far it has come."""
+    block: int | None = None
+    """Block number, once confirmed."""
+    reason: str = ""
+    """Why it failed."""
