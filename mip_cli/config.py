@@ -7,6 +7,7 @@ default. Secrets are never settings.
 from __future__ import annotations
 
 import os
+import resource
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -85,6 +86,50 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         face_backend=values.get("face_backend", "dlib-cc0"),
         prover=values.get("prover", "auto"),
     )
+
+
+def as_path(text: str) -> Path:
+    """Read a folder given by a flag, relative to the working directory or ``~``."""
+    return Path(text).expanduser().absolute()
+
+
+def debug_enabled(environ: Mapping[str, str] | None = None) -> bool:
+    """Tell whether a developer asked for tracebacks with ``MIP_DEBUG``."""
+    return _flag("MIP_DEBUG", environ)
+
+
+def color_wanted(environ: Mapping[str, str] | None = None) -> bool:
+    """Tell whether colour may be used; any non-empty ``NO_COLOR`` forbids it."""
+    env = os.environ if environ is None else environ
+    return not env.get("NO_COLOR")
+
+
+def completion_request(variable: str, environ: Mapping[str, str] | None = None) -> str:
+    """Return what a shell's completion script asks for, or an empty string."""
+    env = os.environ if environ is None else environ
+    return env.get(variable, "")
+
+
+def harden_process() -> None:
+    """Keep what this process and its children write private: umask 077, no core dumps."""
+    global _user_umask
+    previous = os.umask(0o077)
+    if _user_umask is None:
+        _user_umask = previous
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold every open secret
+
+
+def public_file_mode() -> int:
+    """Return the mode for files meant to be shared, by the umask the user started us with."""
+    return 0o666 & ~(0o077 if _user_umask is None else _user_umask)
+
+
+_user_umask: int | None = None
+
+
+def _flag(variable: str, environ: Mapping[str, str] | None) -> bool:
+    env = os.environ if environ is None else environ
+    return env.get(variable, "") not in ("", "0")
 
 
 def _read_file(path: Path) -> dict[str, str]:
