@@ -1,0 +1,98 @@
+// Proves knowledge of a passport's secret and of one or two of its keys such that its leaf is under
+// a root, the nullifier is its pseudonym in the scope, and the message is meant.
+//
+// Public: rootLevel (root + level), nullifier, scope, message.
+// Private: secret, anchor, epoch; the three key commitments and keysSalt; useFace, usePassword;
+//          coordinates, faceSalt, probe; stretched (password); pathLeft, pathRight, pathNode.
+// Assumes: the verifier subtracts the level (1 or 2) it was told from rootLevel and finds the rest
+//          to be a root it knows, non-zero; computes scope and message itself; refuses public
+//          signals >= R and a zero scope or nullifier. The registry computes leaves itself and
+//          refuses zero identity commitments and keys roots. A zero secret harms only its holder.
+// Cost: 8,157 at (20, 128, 14400, _, 7, 4, 2500): path 4,360, keys and identity 765, face 378,
+//       password 237, nullifier 294, face template's range 1,024, match 1,038, norm 55, flags and
+//       gates 5, message 1. With 4 public signals the domain stays 2^13 up to 8,187.
+//       15,695 at (20, 512, 167742, _, 8, 4, 8000).
+pragma circom 2.2.0;
+
+include "lib/commitment.circom";
+include "lib/distance.circom";
+include "lib/merkle.circom";
+include "lib/nullifier.circom";
+include "lib/range.circom";
+
+template Passport(DEPTH, DIMENSION, THRESHOLD, SPEC_ID, DIFF_BITS, FOLD, FOLD_FLOOR) {
+    signal input scope;
+    signal input message;
+    signal input secret;
+    signal input anchor;
+    signal input epoch;
+    signal input faceCommitment;
+    signal input passwordCommitment;
+    signal input guardianCommitment;
+    signal input keysSalt;
+    signal input useFace;
+    signal input usePassword;
+    signal input coordinates[DIMENSION];
+    signal input faceSalt;
+    signal input probe[DIMENSION];
+    signal input stretched;
+    signal input pathLeft[DEPTH];
+    signal input pathRight[DEPTH];
+    signal input pathNode[DEPTH];
+    signal output rootLevel;
+    signal output nullifier;
+
+    // 1, 2: leaf and path
+    component identity = IdentityCommitment();
+    identity.secret <== secret;
+    component keysRoot = KeysRoot();
+    keysRoot.face <== faceCommitment;
+    keysRoot.password <== passwordCommitment;
+    keysRoot.guardian <== guardianCommitment;
+    keysRoot.salt <== keysSalt;
+    component leaf = Leaf();
+    leaf.identity <== identity.out;
+    leaf.anchor <== anchor;
+    leaf.keysRoot <== keysRoot.out;
+    leaf.epoch <== epoch;
+    component tree = MerkleRoot(DEPTH);
+    tree.leaf <== leaf.out;
+    tree.left <== pathLeft;
+    tree.right <== pathRight;
+    tree.node <== pathNode;
+
+    // 3: level
+    useFace * (useFace - 1) === 0;
+    usePassword * (usePassword - 1) === 0;
+    (1 - useFace) * (1 - usePassword) === 0;
+    rootLevel <== tree.root + useFace + usePassword;
+
+    // 4: kinds
+    component coordinate[DIMENSION];
+    for (var i = 0; i < DIMENSION; i++) {
+        coordinate[i] = Signed(8);
+        coordinate[i].value <== coordinates[i];
+    }
+    component face = FaceCommitment(DIMENSION, SPEC_ID);
+    face.coordinates <== coordinates;
+    face.salt <== faceSalt;
+    useFace * (faceCommitment - face.out) === 0;
+    component password = PasswordCommitment();
+    password.stretched <== stretched;
+    usePassword * (passwordCommitment - password.out) === 0;
+
+    // 5, 6: match and norm
+    component match = WithinDistance(DIMENSION, THRESHOLD, DIFF_BITS);
+    match.coordinates <== coordinates;
+    match.probe <== probe;
+    component norm = NormFloor(DIMENSION, FOLD, FOLD_FLOOR);
+    norm.coordinates <== coordinates;
+
+    // 7: pseudonym and purpose
+    component pseudonym = Nullifier();
+    pseudonym.secret <== secret;
+    pseudonym.anchor <== anchor;
+    pseudonym.scope <== scope;
+    nullifier <== pseudonym.out;
+    signal messageSquare <== message * message;
+}

@@ -1,0 +1,231 @@
+"""Inputs of the ``passport`` circuit and the public signals it must give (protocol.md section 3).
+
+Everything is checked here in plain integers first, so that a refusal has words; the circuit is
+what binds a prover who skips this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mip_cli.crypto import commitments
+from mip_cli.crypto.field import R, require_canonical
+from mip_cli.crypto.lean_tree import MerklePath
+from mip_cli.crypto.poseidon2 import compress
+from mip_cli.errors import FaceMismatch
+from mip_cli.zk.manifest import Circuit
+
+MAX_EPOCH = (1 << 32) - 1
+"""Highest epoch a registry reaches."""
+
+_DUMMY_COORDINATE = 16
+"""Every coordinate of template and probe when the face is not used: a match above the floor."""
+_DUMMY_OPENING = 0
+"""Salt, or stretched password, of a kind that is not used."""
+
+
+@dataclass(frozen=True)
+class PassportParameters:
+    """The parameters of one ``Passport`` circuit template, in circom's order."""
+
+    depth: int
+    """Levels of the tree."""
+    dimension: int
+    """Coordinates of a template."""
+    threshold: int
+    """Largest squared distance that still matches."""
+    spec_id: int
+    """Spec of the templates, 120 bits."""
+    diff_bits: int
+    """A coordinate's difference lies in [-2^(diff_bits-1), 2^(diff_bits-1))."""
+    fold: int
+    """Coordinates summed before squaring in the norm floor."""
+    fold_floor: int
+    """Smallest sum of squares of the folded coordinates."""
+
+    @classmethod
+    def of(cls, circuit: Circuit) -> PassportParameters:
+        """Read the parameters from a manifest entry; raise ``ValueError`` if it is another's."""
+        if circuit.template != "Passport" or len(circuit.params) != 7:
+            raise ValueError(f"{circuit.name} is not a passport circuit")
+        return cls(*circuit.params)
+
+
+@dataclass(frozen=True, repr=False)
+class FaceOpening:
+    """A face template that opens its commitment, and the probe to compare with it."""
+
+    template: tuple[int, ...]
+    """Enrolled coordinates, signed 8-bit."""
+    salt: int
+    """Salt of the face commitment."""
+    probe: tuple[int, ...]
+    """Fresh coordinates."""
+
+    def __repr__(self) -> str:
+        return "FaceOpening(<redacted>)"
+
+
+@dataclass(frozen=True, repr=False)
+class PassportWitness:
+    """All a holder knows for one proof; ``face`` or ``stretched`` or both say what opens it."""
+
+    secret: int
+    """Never rotated, non-zero."""
+    anchor: str
+    """Address that enrolled."""
+    epoch: int
+    """How often the keys were replaced."""
+    face_commitment: int
+    password_commitment: int
+    guardian_commitment: int
+    keys_salt: int
+    scope: int
+    """Context of the pseudonym, non-zero."""
+    message: int
+    """What the proof is bound to."""
+    path: MerklePath | None = None
+    """Way to the root; none for a leaf proof, whose root is the leaf."""
+    face: FaceOpening | None = None
+    """Opening of the face commitment, if the face is used."""
+    stretched: int | None = None
+    """Opening of the password commitment, if the password is used."""
+
+    def __repr__(self) -> str:
+        return f"PassportWitness(level={self.level}, <redacted>)"
+
+    @property
+    def level(self) -> int:
+        """Number of kinds used."""
+        return (self.face is not None) + (self.stretched is not None)
+
+    @property
+    def leaf(self) -> int:
+        """The leaf these values open."""
+        keys = commitments.keys_root(
+            self.face_commitment, self.password_commitment, self.guardian_commitment, self.keys_salt
+        )
+        identity = commitments.identity_commitment(self.secret)
+        return commitments.leaf(identity, self.anchor, keys, self.epoch)
+
+    @property
+    def root(self) -> int:
+        """The root the proof is about."""
+        return self.leaf if self.path is None else self.path.root
+
+
+def public_signals(witness: PassportWitness) -> list[int]:
+    """Return ``rootLevel``, ``nullifier``, ``scope``, ``message`` as the proof will show them."""
+    nullifier = commitments.nullifier(witness.secret, witness.anchor, witness.scope)
+    return [(witness.root + witness.level) % R, nullifier, witness.scope, witness.message]
+
+
+def circuit_inputs(
+    witness: PassportWitness, parameters: PassportParameters
+) -> dict[str, int | list[int]]:
+    """Build the input signals by name, with a fixed valid dummy for a kind that is not used.
+
+    Raises ``FaceMismatch`` when the probe is not near the template, ``ValueError`` when the
+    values contradict each other; neither message holds a value.
+    """
+    _check(witness)
+    face, stretched = witness.face, witness.stretched
+    if face is None:
+        dummy = (_DUMMY_COORDINATE,) * parameters.dimension
+        face = FaceOpening(dummy, _DUMMY_OPENING, dummy)
+    else:
+        if _face_commitment(face, parameters) != witness.face_commitment:
+            raise ValueError("the template and salt do not open the face commitment")
+        _match(face, parameters)
+    if fold_norm(face.template, parameters.fold) < parameters.fold_floor:
+        raise ValueError("the template is too close to zero")
+    if stretched is None:
+        stretched = _DUMMY_OPENING
+    elif commitments.password_commitment(stretched) != witness.password_commitment:
+        raise ValueError("the stretched password does not open the password commitment")
+    left, right, node = _path_inputs(witness, parameters.depth)
+    return {
+        "scope": witness.scope,
+        "message": witness.message,
+        "secret": witness.secret,
+        "anchor": commitments.address_element(witness.anchor),
+        "epoch": witness.epoch,
+        "faceCommitment": witness.face_commitment,
+        "passwordCommitment": witness.password_commitment,
+        "guardianCommitment": witness.guardian_commitment,
+        "keysSalt": witness.keys_salt,
+        "useFace": int(witness.face is not None),
+        "usePassword": int(witness.stretched is not None),
+        "coordinates": [value % R for value in face.template],
+        "faceSalt": face.salt,
+        "probe": [value % R for value in face.probe],
+        "stretched": stretched,
+        "pathLeft": left,
+        "pathRight": right,
+        "pathNode": node,
+    }
+
+
+def fold_norm(template: Sequence[int], fold: int) -> int:
+    """Sum the squares of the sums of ``fold`` neighbouring coordinates: at most fold * norm^2."""
+    return sum(sum(template[i : i + fold]) ** 2 for i in range(0, len(template), fold))
+
+
+def _check(witness: PassportWitness) -> None:
+    for name in (
+        "secret",
+        "face_commitment",
+        "password_commitment",
+        "guardian_commitment",
+        "keys_salt",
+        "scope",
+        "message",
+    ):
+        require_canonical(getattr(witness, name), name)
+    if witness.secret == 0 or witness.scope == 0:
+        raise ValueError("secret and scope must not be zero")
+    if not 0 <= witness.epoch <= MAX_EPOCH:
+        raise ValueError("an epoch has 32 bits")
+    if witness.level == 0:
+        raise ValueError("a proof needs the face or the password")
+
+
+def _face_commitment(face: FaceOpening, parameters: PassportParameters) -> int:
+    if len(face.template) != parameters.dimension or len(face.probe) != parameters.dimension:
+        raise ValueError(f"template and probe must have {parameters.dimension} coordinates")
+    require_canonical(face.salt, "face salt")
+    return commitments.face_commitment(face.template, face.salt, parameters.spec_id)
+
+
+def _match(face: FaceOpening, parameters: PassportParameters) -> None:
+    differences = [a - b for a, b in zip(face.template, face.probe, strict=True)]
+    reach = 1 << (parameters.diff_bits - 1)
+    far = any(not -reach <= d < reach for d in differences)
+    if far or sum(d * d for d in differences) > parameters.threshold:
+        raise FaceMismatch(
+            "the probe does not match the enrolled face",
+            hint="take a new photo in better light, looking straight into the camera",
+        )
+
+
+def _path_inputs(witness: PassportWitness, depth: int) -> tuple[list[int], list[int], list[int]]:
+    current = witness.leaf
+    left: list[int] = []
+    right: list[int] = []
+    node: list[int] = []
+    if (path := witness.path) is not None:
+        if path.leaf != current:
+            raise ValueError("the path starts at another leaf")
+        if len(path.siblings) > depth or len(path.siblings) != len(path.node_is_right):
+            raise ValueError(f"a path has at most {depth} siblings, each with its side")
+        for sibling, is_right in zip(path.siblings, path.node_is_right, strict=True):
+            pair = (sibling, current) if is_right else (current, sibling)
+            current = compress(*pair)
+            left.append(pair[0])
+            right.append(pair[1])
+            node.append(current)
+        if current != path.root:
+            raise ValueError("the path leads to another root")
+    idle = depth - len(node)
+    return left + [current] * idle, right + [0] * idle, node + [current] * idle
