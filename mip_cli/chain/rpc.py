@@ -8,10 +8,12 @@ endpoint appear in messages: paths and user names of hosted nodes are secrets.
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import ipaddress
 import json
 import socket
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -170,9 +172,7 @@ class RpcClient:
         """Run a call without changing anything; raise ``NodeRefused`` when it reverts."""
         return hexbytes(self.call("eth_call", call_object(to, data, sender), block))
 
-    def _exchange(
-        self, calls: Sequence[tuple[str, Sequence[object]]], *, batch: bool
-    ) -> list[Any]:
+    def _exchange(self, calls: Sequence[tuple[str, Sequence[object]]], *, batch: bool) -> list[Any]:
         requests = []
         for method, params in calls:
             requests.append(
@@ -226,7 +226,6 @@ class RpcClient:
         raise AssertionError("unreachable")
 
     def _post_once(self, body: bytes, *, fresh: bool) -> bytes:
-        deadline = time.monotonic() + self._timeout
         if fresh:
             self.close()
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -235,9 +234,19 @@ class RpcClient:
         try:
             connection = self._connection or self._connect()
             self._connection = connection
-            connection.request("POST", self.endpoint.target, body, headers)
-            response = connection.getresponse()
-            data = self._read(connection, response, deadline)
+            if connection.sock is None:
+                connection.connect()
+            with _Watchdog(connection.sock, self._timeout) as watchdog:
+                try:
+                    connection.request("POST", self.endpoint.target, body, headers)
+                    response = connection.getresponse()
+                    data = self._read(response)
+                except (OSError, http.client.HTTPException):
+                    if watchdog.fired:
+                        raise _Transient(f"no full answer within {self._timeout:g} s") from None
+                    raise
+            if watchdog.fired or response.length:
+                raise _Transient("the answer is cut short")
         except (OSError, http.client.HTTPException) as error:
             raise _Transient(_plain(error)) from None
         if response.status in (429, 502, 503, 504):
@@ -262,30 +271,14 @@ class RpcClient:
         context = ssl.create_default_context()
         return http.client.HTTPSConnection(host, port, timeout=self._timeout, context=context)
 
-    def _read(
-        self,
-        connection: http.client.HTTPConnection,
-        response: http.client.HTTPResponse,
-        deadline: float,
-    ) -> bytes:
+    def _read(self, response: http.client.HTTPResponse) -> bytes:
         parts: list[bytes] = []
         size = 0
-        while True:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise _Transient(f"no full answer within {self._timeout:g} s")
-            if connection.sock is not None:
-                connection.sock.settimeout(left)
-            part = response.read1(_CHUNK)
-            if not part:
-                break
+        while part := response.read1(_CHUNK):
             size += len(part)
             if size > self._max_response:
-                self.close()
                 raise self._bad(f"more than {self._max_response} bytes")
             parts.append(part)
-        if response.length:  # the connection ended before the announced length
-            raise _Transient("the answer is cut short")
         return b"".join(parts)
 
     def _parse(self, raw: bytes) -> Any:
@@ -313,6 +306,28 @@ class RpcClient:
 
 class _Transient(Exception):
     """A failure that another try may cure."""
+
+
+class _Watchdog:
+    """Cuts a connection at a deadline: a socket timeout alone lets a node drip for ever."""
+
+    def __init__(self, sock: socket.socket, seconds: float) -> None:
+        self.fired = False
+        self._sock = sock
+        self._timer = threading.Timer(seconds, self._cut)
+        self._timer.daemon = True
+
+    def _cut(self) -> None:
+        self.fired = True
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
+
+    def __enter__(self) -> _Watchdog:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
 
 
 def call_object(

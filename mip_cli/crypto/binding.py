@@ -1,4 +1,4 @@
-"""What ties a proof to one contract and one act: scope and message (``docs/protocol.md`` section 2).
+"""What ties a proof to one contract and one act: scope and message, section 2 of the protocol.
 
 Contracts compute the same values; ``tests/vectors/`` and the integration tests hold both together.
 """
