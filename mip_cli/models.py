@@ -17,14 +17,6 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Proof:
-    """A Groth16 proof over BN254 as eight field elements in the order of the EVM precompiles."""
-
-    words: tuple[int, ...]
-    """A.x, A.y, B.x imaginary, B.x real, B.y imaginary, B.y real, C.x, C.y."""
-
-
-@dataclass(frozen=True)
 class Presentation:
     """What a holder hands to an app: a proof and the values it is bound to."""
 
@@ -40,8 +32,8 @@ class Presentation:
     """Chosen by the app for repeatable acts, else 0."""
     deadline: int
     """Unix time in seconds after which the proof is void."""
-    proof: Proof
-    """The proof itself."""
+    proof: tuple[int, ...]
+    """Groth16 proof as the 8 words of the EVM precompiles: A, B imaginary parts first, C."""
 
 
 @dataclass(frozen=True)
