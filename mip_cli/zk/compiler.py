@@ -123,7 +123,7 @@ def _run(module: wasmtime.Module, work: Path, arguments: list[str]) -> tuple[int
     start = instance.exports(store)["_start"]
     code = 0
     try:
-        start(store)  # type: ignore[operator]
+        start(store)
     except wasmtime.ExitTrap as error:
         code = error.code
     except wasmtime.Trap as error:

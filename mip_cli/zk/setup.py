@@ -157,9 +157,7 @@ def make_zkey(r1cs: R1cs, toxic: Toxic, beacon: bytes, curves: Curves, threads: 
     tau, alpha, beta = toxic.tau, toxic.alpha, toxic.beta
 
     at = _evaluate(r1cs, lagrange(power, tau))
-    combined = [
-        (beta * x + alpha * y + z) % R for x, y, z in zip(at.a, at.b, at.c, strict=True)
-    ]
+    combined = [(beta * x + alpha * y + z) % R for x, y, z in zip(at.a, at.b, at.c, strict=True)]
     private = combined[public + 1 :]
     odd = lagrange(power + 1, tau)[1::2]
 
