@@ -99,6 +99,8 @@ class Intent:
     """The signed transaction; the only form that is ever broadcast."""
     tx_hash: bytes
     """Its 32-byte hash, computed here, not by a node."""
+    genesis: bytes = b""
+    """Hash of block 0 of a local chain, which tells it from its successors; else empty."""
 
 
 @dataclass(frozen=True)

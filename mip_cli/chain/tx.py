@@ -195,7 +195,7 @@ class Sender:
                 "maxPriorityFeePerGas": quote.tip,
             }
         raw, tx_hash = self._signer.sign_transaction(fields)
-        intent = Intent(label, self.chain_id, self.address, nonce, raw, tx_hash)
+        intent = Intent(label, self.chain_id, self.address, nonce, raw, tx_hash, self._genesis())
         self._journal.begin(intent)
         return intent
 
@@ -204,23 +204,24 @@ class Sender:
         nonce = self._nonce("pending")
         mined = self._nonce("latest")
         for entry in self._journal.pending(self.chain_id, self.address):
-            if entry.intent.nonce < mined:
-                continue  # final or dead; its own label finds out which
-            if self._restarted(entry.intent, nonce):
-                continue
+            if self._restarted(entry.intent) or entry.intent.nonce < mined:
+                continue  # the latter are final or dead; their own label finds out which
             if self._unknown(entry.intent):
                 self._broadcast(entry.intent)
             nonce = max(nonce, entry.intent.nonce + 1)
         return nonce
 
-    def _restarted(self, intent: Intent, nonce: int) -> bool:
+    def _restarted(self, intent: Intent) -> bool:
         """Drop an intent of a local chain that was started afresh since; tell whether it was."""
-        if self.chain_id not in LOCAL_CHAIN_IDS or intent.nonce <= nonce:
-            return False
-        if not self._unknown(intent):
+        if not intent.genesis or intent.genesis == self._genesis():
             return False
         self._journal.mark_failed(intent.tx_hash, "the local chain was started afresh")
         return True
+
+    def _genesis(self) -> bytes:
+        if self.chain_id not in LOCAL_CHAIN_IDS:
+            return b""
+        return hexbytes(self._block("0x0").get("hash"), 32)
 
     def _drive(self, intent: Intent) -> Receipt:
         """Bring a signed transaction to its end, broadcasting its bytes as often as needed."""
@@ -233,13 +234,15 @@ class Sender:
                 if self.rpc.block_number() - receipt.block + 1 >= self._confirmations:
                     return self._conclude(intent, receipt)
             elif taken:
+                if self._restarted(intent):
+                    raise TransactionDead("the local chain was started afresh")
                 self._journal.mark_failed(intent.tx_hash, "another transaction took its nonce")
                 raise TransactionDead(
                     f"another transaction of {self.address} took nonce {intent.nonce}",
                     hint="do not use the account elsewhere meanwhile; run the command again",
                 )
             elif self._unknown(intent):
-                if self._restarted(intent, self._nonce("pending")):
+                if self._restarted(intent):
                     raise TransactionDead("the local chain was started afresh")
                 self._broadcast(intent)
             if self._clock() > end:
