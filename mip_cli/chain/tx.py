@@ -157,6 +157,16 @@ class Sender:
             logs=tuple(parse_log(item) for item in raw.get("logs", ())),
         )
 
+    def wait_until(self, condition: Callable[[], bool], what: str) -> None:
+        """Poll until a condition holds; raise ``TransactionPending`` when it takes too long."""
+        end = self._clock() + self._timeout
+        while not condition():
+            if self._clock() > end:
+                raise TransactionPending(
+                    f"{what} is not there yet", hint="run the same command again later"
+                )
+            self._sleep(0.2)
+
     def _is_ours(self, entry: JournalEntry) -> bool:
         intent = entry.intent
         return intent.chain_id == self.chain_id and intent.sender == self.address
