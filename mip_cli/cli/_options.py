@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import update_wrapper
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -10,6 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import click
 
 from mip_cli.config import Settings, load_settings
+from mip_cli.store.passports import PASSPORT_NAME
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -17,8 +17,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 OVERRIDES = "mip.overrides"
 """Key of ``Context.meta`` under which flags that beat settings are collected."""
-
-PASSPORT_NAME = re.compile(r"[a-z0-9_-]{1,32}")
 
 
 def example(*lines: str) -> str:

@@ -33,7 +33,11 @@ _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK
 def ensure_private_dir(path: Path) -> Path:
     """Make a folder (0700) and its parents where missing; raise ``EnvironmentFault`` otherwise."""
     try:
-        path.mkdir(mode=PRIVATE_DIR, parents=True, exist_ok=True)
+        missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+        for folder in reversed(missing):  # mkdir(parents=True) would give parents another mode
+            folder.mkdir(mode=PRIVATE_DIR, exist_ok=True)
+        if not path.is_dir():
+            raise FileExistsError
     except FileExistsError as error:
         raise EnvironmentFault(f"{path} is in the way: it is not a folder") from error
     except OSError as error:
@@ -80,14 +84,11 @@ def remove_file(path: Path) -> None:
 
 def remove_leftovers(path: Path) -> int:
     """Delete temporary files that a killed writer of ``path`` left; return how many."""
-    removed = 0
     prefix = _prefix(path)
     with os.scandir(path.parent) as entries:
-        names = [e.name for e in entries if e.name.startswith(prefix)]
-    for name in names:
-        if name.endswith(_TEMPORARY) and _remove_if_dead(path.parent / name):
-            removed += 1
-    return removed
+        names = [entry.name for entry in entries]
+    found = [name for name in names if name.startswith(prefix) and name.endswith(_TEMPORARY)]
+    return sum(_remove_if_dead(path.parent / name) for name in found)
 
 
 def read_bounded(path: Path, limit: int, *, what: str, follow_symlinks: bool = True) -> bytes:
@@ -170,7 +171,8 @@ def _temporary(path: Path) -> Iterator[tuple[int, Path]]:
         temporary = path.parent / f"{_prefix(path)}{secrets.token_hex(8)}{_TEMPORARY}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         descriptor = os.open(temporary, flags, PRIVATE_FILE)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with contextlib.suppress(OSError):  # a file system without locks has no cleaner either
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:
             break
         os.close(descriptor)  # a cleaner took it between open and lock: make another

@@ -1,0 +1,182 @@
+"""What a passport's holder keeps secret, and its form inside the key file (protocol section 6)."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, fields
+from enum import StrEnum
+
+from mip_cli.crypto.field import R
+from mip_cli.crypto.kdf import KdfParams
+from mip_cli.models import Kind
+from mip_cli.units import Address, Epoch
+
+SECRETS_FORMAT = "mip.passport/1"
+PAD_BYTES = 4096
+"""The plaintext is filled up to a multiple of this, so that its size tells nothing."""
+
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+_NAME = re.compile(r"[a-z0-9_-]{1,32}")
+_MAX_DIMENSION = 4096
+
+
+class PassportStatus(StrEnum):
+    """How far enrolment has come."""
+
+    PREPARED = "prepared"
+    """Secrets are durable; no chain is known to hold the leaf."""
+    ENROLLED = "enrolled"
+    """The registry holds the leaf; chain, registry and index are set."""
+
+
+@dataclass(frozen=True, repr=False)
+class PassportSecrets:
+    """Everything one passport needs beside face and password of its holder."""
+
+    name: str
+    """The holder's name for it, ``[a-z0-9_-]{1,32}``."""
+    status: PassportStatus
+    """How far enrolment has come."""
+    created: int
+    """Unix time in seconds."""
+    secret: int
+    """``s``: drawn once, never rotated; non-zero field element."""
+    anchor: Address
+    """Address that enrols."""
+    anchor_key: bytes
+    """32-byte private key of the anchor."""
+    epoch: Epoch
+    """How often the keys were replaced."""
+    face_spec: str
+    """Readable id of the spec, such as ``dlib-128/1``."""
+    face_spec_id: int
+    """120-bit id that enters the commitment."""
+    template: tuple[int, ...]
+    """Enrolled coordinates, signed 8-bit."""
+    face_salt: int
+    """Salt of the face commitment."""
+    keys_salt: int
+    """Salt of the keys root."""
+    guardian_salt: int
+    """Salt of the empty guardian commitment."""
+    password_kdf: KdfParams
+    """What turns the password into the opening of the password commitment."""
+    chain_id: int | None = None
+    """EIP-155 chain id, once known."""
+    registry: Address | None = None
+    """PassportRegistry, once known."""
+    index: int | None = None
+    """Position of the leaf in the tree, once enrolled."""
+
+    def __post_init__(self) -> None:
+        _validate(self)
+
+    def __repr__(self) -> str:
+        return f"PassportSecrets(name={self.name!r}, status={self.status.value}, <redacted>)"
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds of key that are set; people come with guardians."""
+        return (Kind.FACE, Kind.PASSWORD)
+
+
+def encode(secrets: PassportSecrets) -> bytes:
+    """Write the payload: canonical JSON, padded with spaces to a multiple of ``PAD_BYTES``."""
+    kdf = secrets.password_kdf
+    document = {
+        "format": SECRETS_FORMAT,
+        "name": secrets.name,
+        "status": secrets.status.value,
+        "created": secrets.created,
+        "secret": _element_text(secrets.secret),
+        "anchor": secrets.anchor,
+        "anchor_key": "0x" + secrets.anchor_key.hex(),
+        "epoch": secrets.epoch,
+        "face_spec": secrets.face_spec,
+        "face_spec_id": f"0x{secrets.face_spec_id:030x}",
+        "template": list(secrets.template),
+        "face_salt": _element_text(secrets.face_salt),
+        "keys_salt": _element_text(secrets.keys_salt),
+        "guardian_salt": _element_text(secrets.guardian_salt),
+        "password_kdf": {
+            "salt": "0x" + kdf.salt.hex(),
+            "memory_kib": kdf.memory_kib,
+            "iterations": kdf.iterations,
+            "lanes": kdf.lanes,
+        },
+        "chain_id": secrets.chain_id,
+        "registry": secrets.registry,
+        "index": secrets.index,
+    }
+    data = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+    return data + b" " * (-len(data) % PAD_BYTES)
+
+
+def decode(data: bytes) -> PassportSecrets:
+    """Read a payload; raise ``ValueError``, without quoting a value, when it is not one."""
+    try:
+        document = json.loads(data)
+        if document.pop("format") != SECRETS_FORMAT:
+            raise ValueError("another format")
+        if set(document) != {field.name for field in fields(PassportSecrets)}:
+            raise ValueError("other fields")
+        kdf = document.pop("password_kdf")
+        return PassportSecrets(
+            status=PassportStatus(document.pop("status")),
+            secret=_number(document.pop("secret")),
+            anchor_key=_bytes(document.pop("anchor_key")),
+            face_spec_id=_number(document.pop("face_spec_id")),
+            template=tuple(document.pop("template")),
+            face_salt=_number(document.pop("face_salt")),
+            keys_salt=_number(document.pop("keys_salt")),
+            guardian_salt=_number(document.pop("guardian_salt")),
+            password_kdf=KdfParams(**{**kdf, "salt": _bytes(kdf["salt"])}),
+            **document,
+        )
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        # from None: the cause quotes what it could not read
+        raise ValueError("the sealed content is not a passport of this version") from None
+
+
+def _validate(s: PassportSecrets) -> None:
+    elements = (s.secret, s.face_salt, s.keys_salt, s.guardian_salt)
+    counts = (s.created, s.epoch, *(n for n in (s.chain_id, s.index) if n is not None))
+    sound = (
+        all(_is_int(n) and 0 <= n < R for n in elements)
+        and s.secret != 0
+        and all(_is_int(n) and 0 <= n < 1 << 64 for n in counts)
+        and s.epoch < 1 << 32
+        and _is_int(s.face_spec_id)
+        and 0 <= s.face_spec_id < 1 << 120
+        and _NAME.fullmatch(s.name) is not None
+        and len(s.anchor_key) == 32
+        and all(_ADDRESS.fullmatch(a) for a in (s.anchor, s.registry) if a is not None)
+        and isinstance(s.face_spec, str)
+        and len(s.face_spec) <= 64
+        and 1 <= len(s.template) <= _MAX_DIMENSION
+        and all(_is_int(v) and -128 <= v <= 127 for v in s.template)
+    )
+    if not sound:
+        raise ValueError("a field of the passport's secrets is out of range")
+    known = (s.chain_id, s.registry, s.index)
+    if s.status is PassportStatus.ENROLLED and None in known:
+        raise ValueError("an enrolled passport knows its chain, registry and index")
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _element_text(value: int) -> str:
+    return f"0x{value:064x}"
+
+
+def _number(text: str) -> int:
+    return int.from_bytes(_bytes(text), "big")
+
+
+def _bytes(text: str) -> bytes:
+    if not text.startswith("0x"):
+        raise ValueError("no 0x")
+    return bytes.fromhex(text[2:])
