@@ -166,6 +166,7 @@ def _serialize(entry: JournalEntry, created: int) -> bytes:
         "nonce": intent.nonce,
         "raw": "0x" + intent.raw.hex(),
         "tx_hash": "0x" + intent.tx_hash.hex(),
+        "genesis": "0x" + intent.genesis.hex(),
         "created_ns": str(created),
         "state": entry.state.value,
         "block": entry.block,
@@ -200,6 +201,7 @@ def _parse(path: Path, document: Any) -> _Record:
         nonce=document["nonce"],
         raw=bytes.fromhex(document["raw"][2:]),
         tx_hash=bytes.fromhex(document["tx_hash"][2:]),
+        genesis=bytes.fromhex(document["genesis"][2:]),
     )
     state = TransactionState(document["state"])
     entry = JournalEntry(intent, state, document["block"], document["reason"])
