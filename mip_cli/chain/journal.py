@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from mip_cli.models import Intent, JournalEntry
@@ -10,6 +11,9 @@ from mip_cli.units import Address
 
 class Journal(Protocol):
     """Remembers every signed transaction until it is final; each call is durable on return."""
+
+    def sending(self, chain_id: int, sender: Address) -> AbstractContextManager[None]:
+        """Hold the right to choose the sender's next nonce; ``KeyLocked`` when another has it."""
 
     def begin(self, intent: Intent) -> None:
         """Write an intent down before its transaction is broadcast."""

@@ -105,12 +105,7 @@ class Sender:
         observer = progress or Silent()
         self.rpc.require_chain(self.chain_id)
         for _ in range(4):  # a nonce may be lost to another wallet a few times
-            entry = self._journal.find(label)
-            if entry is None or not self._is_ours(entry) or entry.state is TransactionState.FAILED:
-                intent = self._sign(label, call)
-            else:
-                intent = entry.intent
-                observer.step("resuming a transaction of an earlier run")
+            intent = self._claim(label, call, observer)
             try:
                 return self._drive(intent)
             except TransactionDead as dead:
@@ -166,6 +161,16 @@ class Sender:
                     f"{what} is not there yet", hint="run the same command again later"
                 )
             self._sleep(0.2)
+
+    def _claim(self, label: str, call: Call, observer: Progress) -> Intent:
+        """Return the transaction of this label, signed now unless one is on its way or done."""
+        with self._journal.sending(self.chain_id, self.address):
+            entry = self._journal.find(label)
+            if entry is None or not self._is_ours(entry) or entry.state is TransactionState.FAILED:
+                return self._sign(label, call)
+        if entry.state is not TransactionState.CONFIRMED:
+            observer.step("resuming a transaction of an earlier run")
+        return entry.intent
 
     def _is_ours(self, entry: JournalEntry) -> bool:
         intent = entry.intent
