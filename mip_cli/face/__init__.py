@@ -1,0 +1,1 @@
+"""Faces: bounded reading of photos, detection, templates, integer matching."""
