@@ -154,8 +154,9 @@ def _as_text(item: object) -> str:
 
 def encode(types: Sequence[str], values: Sequence[Any]) -> bytes:
     """Encode values in the standard ABI; raise ``UsageFault`` when one does not fit its type."""
-    if not types:
-        return b""
+    quick = [_word_of(kind, value) for kind, value in zip(types, values, strict=True)]
+    if None not in quick:
+        return b"".join(part for part in quick if part is not None)
     import eth_abi
     from eth_abi.exceptions import EncodingError
 
@@ -163,3 +164,16 @@ def encode(types: Sequence[str], values: Sequence[Any]) -> bytes:
         return bytes(eth_abi.encode(list(types), list(values)))
     except (EncodingError, ValueError, TypeError) as error:
         raise UsageFault(f"an argument does not fit its type: {printable(str(error))}") from None
+
+
+def _word_of(kind: str, value: Any) -> bytes | None:
+    """Encode the commonest static types without eth_abi; None leaves the value to it."""
+    if kind == "address" and isinstance(value, str):
+        return address_word(value)
+    if kind == "bool" and isinstance(value, bool):
+        return word(int(value))
+    if kind == "bytes32" and isinstance(value, bytes) and len(value) == 32:
+        return value
+    if kind == "uint256" and type(value) is int and 0 <= value < 1 << 256:
+        return word(value)
+    return None

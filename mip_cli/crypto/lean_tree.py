@@ -6,7 +6,7 @@ a node with only a left child is that child.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mip_cli.crypto.field import require_canonical
@@ -48,6 +48,28 @@ class LeanTree:
     def depth(self) -> int:
         """Levels above the leaves."""
         return len(self._levels) - 1
+
+    @property
+    def levels(self) -> Sequence[Sequence[int]]:
+        """All nodes, leaves first, root last."""
+        return self._levels
+
+    @classmethod
+    def from_levels(cls, levels: Sequence[Sequence[int]]) -> LeanTree:
+        """Take over the nodes of another tree without hashing them again.
+
+        Checks the shape only; ``path`` users check the hashes. Raises ``ValueError`` otherwise.
+        """
+        tree = cls()
+        expected = len(levels[0]) if levels else 0
+        for level in levels:
+            if len(level) != expected:
+                raise ValueError("the levels are not those of a tree")
+            expected = (expected + 1) // 2
+        if not levels or (levels[0] and len(levels[-1]) != 1):
+            raise ValueError("the levels are not those of a tree")
+        tree._levels = [list(level) for level in levels]
+        return tree
 
     def leaf(self, index: int) -> int:
         """Return the leaf at an index."""

@@ -1,0 +1,280 @@
+"""The passport tree, rebuilt from the registry's events and checked against its root.
+
+A cache spares the hashing: it holds every node at a block too deep for re-orgs. What came later is
+read again each time, so that a re-org costs nothing but the blocks that it replaced. A cache from
+another chain, or one that a deeper re-org made wrong, is dropped and rebuilt.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mip_cli.chain.faults import NodeRefused, NodeUntrusted
+from mip_cli.chain.registry import REGISTERED, REVOKED, UPDATED, Registry
+from mip_cli.chain.rpc import RpcClient, hexbytes, quantity
+from mip_cli.chain.values import Log, parse_log
+from mip_cli.crypto.binding import revoked_leaf
+from mip_cli.crypto.lean_tree import LeanTree, MerklePath
+from mip_cli.crypto.poseidon2 import compress
+from mip_cli.progress import Progress, Silent
+from mip_cli.units import TREE_DEPTH, Address
+
+SAFE_DEPTH = 32
+"""Blocks between the newest and the one whose tree is cached."""
+LOG_SPAN = 5000
+"""Blocks asked for at once; halved when the node finds that too much."""
+ATTEMPTS = 3
+"""Tries when the chain moves while it is read."""
+SAVE_EVERY = 2000
+"""Blocks without events after which the cache is moved on all the same."""
+_MAGIC = b"mip.tree/1\n"
+_HEAD = struct.Struct(">Q20sQQ32sI")
+
+
+@dataclass(frozen=True)
+class TreeIndex:
+    """The tree at one block."""
+
+    chain_id: int
+    """EIP-155 chain id."""
+    registry: Address
+    """The registry it belongs to."""
+    start: int
+    """Block from which events were read."""
+    block: int
+    """Block whose state this is."""
+    block_hash: bytes
+    """Its hash."""
+    tree: LeanTree
+    """All nodes."""
+
+    def path(self, index: int, leaf: int) -> MerklePath:
+        """Return the path of a leaf at a position, every hash of it computed anew.
+
+        Raises ``NodeUntrusted`` when another leaf is there or the nodes do not fit together.
+        """
+        if not 0 <= index < len(self.tree) or self.tree.leaf(index) != leaf:
+            raise NodeUntrusted(
+                "the registry holds another leaf for this passport",
+                hint="were the keys replaced from another device?",
+            )
+        path = self.tree.path(index)
+        node = leaf
+        for sibling, right in zip(path.siblings, path.node_is_right, strict=True):
+            node = compress(sibling, node) if right else compress(node, sibling)
+        if node != path.root:
+            raise NodeUntrusted("the cached tree is damaged", hint="delete the cache, then retry")
+        return path
+
+    def update_siblings(self, index: int) -> list[int]:
+        """Return what ``update`` and ``revoke`` take: the path inside the leaf's own peak."""
+        size, start = len(self.tree), 0
+        if not 0 <= index < size:
+            raise IndexError("no such leaf")
+        for height in range(TREE_DEPTH, -1, -1):
+            if size >> height & 1:
+                if index < start + (1 << height):
+                    return self.tree.siblings(index)[:height]
+                start += 1 << height
+        raise AssertionError("unreachable")
+
+    def to_bytes(self) -> bytes:
+        """Write the cache file; it holds public data only."""
+        levels = self.tree.levels
+        head = _HEAD.pack(
+            self.chain_id,
+            bytes.fromhex(self.registry[2:]),
+            self.start,
+            self.block,
+            self.block_hash,
+            len(self.tree),
+        )
+        body = b"".join(node.to_bytes(32, "big") for level in levels for node in level)
+        data = _MAGIC + head + body
+        return data + hashlib.sha256(data).digest()
+
+
+def parse_index(data: bytes, chain_id: int, registry: Address, start: int) -> TreeIndex | None:
+    """Read a cache file; None when it is damaged or belongs elsewhere."""
+    offset = len(_MAGIC) + _HEAD.size
+    if len(data) < offset + 32 or not data.startswith(_MAGIC):
+        return None
+    if hashlib.sha256(data[:-32]).digest() != data[-32:]:
+        return None
+    found = _HEAD.unpack_from(data, len(_MAGIC))
+    if found[0] != chain_id or found[1] != bytes.fromhex(registry[2:]) or found[2] != start:
+        return None
+    nodes = [int.from_bytes(data[i : i + 32], "big") for i in range(offset, len(data) - 32, 32)]
+    levels, width, at = [], found[5], 0
+    while True:
+        levels.append(nodes[at : at + width])
+        at += width
+        if width <= 1:
+            break
+        width = (width + 1) // 2
+    try:
+        tree = LeanTree.from_levels(levels)
+    except ValueError:
+        return None
+    return TreeIndex(chain_id, registry, start, found[3], found[4], tree)
+
+
+def sync(
+    rpc: RpcClient,
+    registry: Address,
+    chain_id: int,
+    start: int,
+    cache: bytes | None = None,
+    progress: Progress | None = None,
+) -> tuple[TreeIndex, bytes | None]:
+    """Return the tree as of the newest block, and the cache file to write, None to leave it.
+
+    Raises ``NodeUntrusted`` when the events do not lead to the registry's root: then the node
+    hides or invents passports.
+    """
+    observer = progress or Silent()
+    for attempt in range(ATTEMPTS):
+        cached = parse_index(cache, chain_id, registry, start) if cache else None
+        head = _block(rpc, "latest")
+        if head is None:
+            break
+        if cached and not _is_on_chain(rpc, cached):
+            cached = None
+        try:
+            result = _read(rpc, registry, chain_id, start, cached, head, observer)
+            root = Registry(rpc, registry).root(hex(result[0].block))
+        except NodeRefused:
+            if attempt == ATTEMPTS - 1:
+                raise
+            continue
+        if root == result[0].tree.root and _is_on_chain(rpc, result[0]):
+            return result
+        cache = None
+    raise NodeUntrusted(
+        f"the events that {rpc.label} shows do not lead to the registry's root",
+        hint="the node hides or invents passports, or it is still syncing: use another one",
+    )
+
+
+def _read(
+    rpc: RpcClient,
+    registry: Address,
+    chain_id: int,
+    start: int,
+    cached: TreeIndex | None,
+    head: tuple[int, bytes],
+    progress: Progress,
+) -> tuple[TreeIndex, bytes | None]:
+    top, top_hash = head
+    base, saved, first = LeanTree(), None, start
+    if cached is not None and cached.block <= top:
+        base, first = cached.tree, cached.block + 1
+    logs = list(_logs(rpc, registry, first, top, progress)) if first <= top else []
+    safe = top - SAFE_DEPTH
+    if safe >= first:
+        old = [log for number, log in logs if number <= safe]
+        logs = [(number, log) for number, log in logs if number > safe]
+        base = _apply(base, old, progress)
+        if old or safe - first >= SAVE_EVERY or cached is None:
+            block = _block(rpc, hex(safe))
+            if block is not None:
+                saved = TreeIndex(chain_id, registry, start, block[0], block[1], base).to_bytes()
+    tree = _apply(base, [log for _, log in logs], progress)
+    return TreeIndex(chain_id, registry, start, top, top_hash, tree), saved
+
+
+def _apply(tree: LeanTree, logs: Sequence[Log], progress: Progress) -> LeanTree:
+    """Return the tree after some events; hashes as little as possible."""
+    if not logs:
+        return tree
+    progress.step("computing the passport tree")
+    changes = [_change(log) for log in logs]
+    leaves = list(tree.levels[0])
+    rebuild = len(changes) * max(1, tree.depth) > len(leaves)
+    try:
+        for appended, index, leaf in changes:
+            if index != len(leaves) if appended else index >= len(leaves):
+                raise NodeUntrusted("the registry's events leave out a passport")
+            if appended:
+                leaves.append(leaf)
+            else:
+                leaves[index] = leaf
+            if rebuild:
+                continue
+            if appended:
+                tree.append(leaf)
+            else:
+                tree.update(index, leaf)
+        return LeanTree(leaves) if rebuild else tree
+    except ValueError:
+        raise NodeUntrusted("the registry's events hold an impossible leaf") from None
+
+
+def _change(log: Log) -> tuple[bool, int, int]:
+    """Return whether an event appends, the position and the new leaf."""
+    values = [int.from_bytes(log.data[i : i + 32], "big") for i in range(0, len(log.data), 32)]
+    match (log.topics[0] if log.topics else b"", values):
+        case (kind, [index, _, leaf]) if kind == REGISTERED:
+            return True, index, leaf
+        case (kind, [index, _, _, leaf]) if kind == UPDATED:
+            return False, index, leaf
+        case (kind, [index, _]) if kind == REVOKED:
+            return False, index, revoked_leaf()
+    raise NodeUntrusted("the node sent an event that the registry does not have")
+
+
+def _logs(
+    rpc: RpcClient, registry: Address, first: int, last: int, progress: Progress
+) -> list[tuple[int, Log]]:
+    progress.step("reading passports from the chain")
+    result: list[tuple[int, Log]] = []
+    at, span = first, LOG_SPAN
+    topics = [["0x" + kind.hex() for kind in (REGISTERED, UPDATED, REVOKED)]]
+    while at <= last:
+        end = min(last, at + span - 1)
+        request = {
+            "address": registry,
+            "fromBlock": hex(at),
+            "toBlock": hex(end),
+            "topics": topics,
+        }
+        try:
+            raw = rpc.call("eth_getLogs", request)
+        except NodeRefused:
+            if span == 1:
+                raise
+            span = max(1, span // 4)
+            continue
+        result += _ordered(raw, registry, at, end)
+        at = end + 1
+        progress.advance(at - first, last - first + 1)
+    return result
+
+
+def _ordered(raw: object, registry: Address, first: int, last: int) -> list[tuple[int, Log]]:
+    if not isinstance(raw, list):
+        raise NodeUntrusted("the node sent something that is not a list of events")
+    keyed = []
+    for item in raw:
+        log = parse_log(item)
+        number, position = quantity(item.get("blockNumber")), quantity(item.get("logIndex"))
+        if log.address != registry or not first <= number <= last or item.get("removed") is True:
+            raise NodeUntrusted("the node sent an event that was not asked for")
+        keyed.append((number, position, log))
+    keyed.sort(key=lambda entry: entry[:2])
+    return [(number, log) for number, _, log in keyed]
+
+
+def _block(rpc: RpcClient, tag: str) -> tuple[int, bytes] | None:
+    block: Any = rpc.call("eth_getBlockByNumber", tag, False)
+    if not isinstance(block, dict):
+        return None
+    return quantity(block.get("number")), hexbytes(block.get("hash"), 32)
+
+
+def _is_on_chain(rpc: RpcClient, index: TreeIndex) -> bool:
+    return _block(rpc, hex(index.block)) == (index.block, index.block_hash)
