@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+pragma solidity >=0.8.4;
+
+/// @title IPassportRegistry
+/// @notice What apps, indexers and relayers may rely on. The same interface as IPassportRegistry.vyi.
+interface IPassportRegistry {
+    /// A zero-knowledge proof and the values it is bound to.
+    struct Presentation {
+        uint256 root; // a root of the passport tree, or the leaf itself for update and revoke
+        uint256 level; // kinds of keys used: 1 or 2
+        uint256 nullifier; // the holder's pseudonym in the asking contract and purpose
+        address beneficiary;
+        uint256 nonce;
+        uint256 deadline; // Unix time, at most MAX_DEADLINE ahead
+        uint256[8] proof; // Groth16 A, B, C as the EVM orders them
+    }
+
+    struct Enrollment {
+        uint256 identity_commitment;
+        uint256 keys_root;
+        address anchor;
+        uint256 deadline;
+        bytes signature; // 65 bytes: r, s, v
+    }
+
+    struct Passport {
+        uint256 index;
+        uint256 epoch;
+        uint256 updated_at;
+        uint256 status; // 0 unknown, 1 active, 2 revoked
+    }
+
+    struct AcceptedRoot {
+        uint256 root;
+        uint256 until;
+    }
+
+    event PassportRegistered(
+        uint256 indexed identity_commitment, address indexed anchor, uint256 index, uint256 keys_root, uint256 leaf
+    );
+    event PassportUpdated(
+        uint256 indexed identity_commitment,
+        address indexed anchor,
+        uint256 index,
+        uint256 epoch,
+        uint256 keys_root,
+        uint256 leaf
+    );
+    event PassportRevoked(
+        uint256 indexed identity_commitment, address indexed anchor, uint256 index, uint256 epoch
+    );
+
+    function enroll(uint256 identity_commitment, uint256 keys_root) external returns (uint256 index);
+
+    function enroll_signed(
+        uint256 identity_commitment,
+        uint256 keys_root,
+        address anchor,
+        uint256 deadline,
+        bytes calldata signature // at most 2,048 bytes
+    ) external returns (uint256 index);
+
+    /// At most 64 entries; those already present are skipped.
+    function enroll_batch(Enrollment[] calldata enrollments) external returns (uint256 added);
+
+    function update(
+        uint256 identity_commitment,
+        address anchor,
+        uint256 old_keys_root,
+        uint256 new_keys_root,
+        uint256[] calldata siblings, // at most 20
+        Presentation calldata presentation
+    ) external;
+
+    function revoke(
+        uint256 identity_commitment,
+        address anchor,
+        uint256 keys_root,
+        uint256[] calldata siblings, // at most 20
+        Presentation calldata presentation
+    ) external;
+
+    /// Returns the nullifier or reverts. The asking contract is msg.sender; it must spend the nullifier itself.
+    function check(
+        bytes32 purpose, // keccak256 of the purpose's text
+        bytes32 payload,
+        uint256 min_level,
+        bool strict,
+        Presentation calldata presentation
+    ) external view returns (uint256 nullifier);
+
+    function root() external view returns (uint256);
+    function size() external view returns (uint256);
+    function depth() external view returns (uint256);
+    function is_known_root(uint256 root) external view returns (bool);
+    function accepted_roots() external view returns (AcceptedRoot[] memory);
+    function passport(uint256 identity_commitment, address anchor) external view returns (Passport memory);
+    function scope_of(address asker, bytes32 purpose) external view returns (uint256);
+    function message_of(address asker, address beneficiary, bytes32 payload, uint256 nonce, uint256 deadline)
+        external
+        view
+        returns (uint256);
+}
