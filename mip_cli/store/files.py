@@ -108,16 +108,18 @@ def read_bounded(path: Path, limit: int, *, what: str, follow_symlinks: bool = T
         if error.errno == errno.ELOOP and not follow_symlinks:
             raise FileInvalid(f"the {what} {path} is a symbolic link") from error
         raise _explain(error, f"cannot read the {what} {path}") from error
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise FileInvalid(f"the {what} {path} is not a regular file")
         if found.st_size > limit:
             raise FileInvalid(f"the {what} {path} is larger than {limit} bytes")
-        try:
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
             data = file.read(limit + 1)
-        except OSError as error:
-            raise _explain(error, f"cannot read the {what} {path}") from error
+    except OSError as error:
+        raise _explain(error, f"cannot read the {what} {path}") from error
+    finally:
+        os.close(descriptor)
     if len(data) > limit:  # it grew while we read, or its size was a lie (/proc)
         raise FileInvalid(f"the {what} {path} is larger than {limit} bytes")
     return data

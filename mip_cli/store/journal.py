@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from mip_cli.crypto import jsontext
 from mip_cli.crypto.binding import keccak256
 from mip_cli.errors import FileInvalid, UsageFault
 from mip_cli.models import Intent, JournalEntry, TransactionState
@@ -47,13 +48,15 @@ class FileJournal:
         self._directory = directory
         self._clock = clock
 
-    def sending(self, chain_id: int, sender: Address) -> AbstractContextManager[None]:
+    def sending(
+        self, chain_id: int, sender: Address, *, patience: float = files.LOCK_PATIENCE
+    ) -> AbstractContextManager[None]:
         """Hold the right to choose the sender's next nonce, for a ``with`` statement.
 
-        Raises ``KeyLocked`` when another process has it for longer than ten seconds.
+        Raises ``KeyLocked`` when another process keeps it for longer than ``patience`` seconds.
         """
         folder = files.ensure_private_dir(self._folder(chain_id, sender))
-        return files.lock(folder / "sending", what=f"the account {sender}")
+        return files.lock(folder / "sending", what=f"the account {sender}", patience=patience)
 
     def begin(self, intent: Intent) -> None:
         """Write an intent down; durable on return. The same intent twice is one entry.
@@ -178,11 +181,11 @@ def _serialize(entry: JournalEntry, created: int) -> bytes:
 def _load(path: Path) -> _Record:
     data = files.read_bounded(path, _MAX_FILE, what=_WHAT, follow_symlinks=False)
     try:
-        record = _parse(path, json.loads(data))
+        record = _parse(path, jsontext.parse(data))
         _check(record.entry.intent)
         if _serialize(record.entry, record.created) != data:
             raise ValueError("another spelling")
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         # never skipped: an unreadable entry may be a transaction that is on its way
         raise FileInvalid(
             f"the {_WHAT} {path} is damaged",

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mip_cli.crypto import aead, kdf
+from mip_cli.crypto import aead, jsontext, kdf
 from mip_cli.crypto.aead import NotAuthentic, Rng, Sealed, system_rng
 from mip_cli.crypto.kdf import LIMITS, KdfLimits, KdfParams
 from mip_cli.errors import FileInvalid, KeyLocked, WrongSecret
@@ -157,12 +157,12 @@ _BACKUP_HINT = "restore it from a backup; the password is not the problem"
 def _seal(slots: tuple[Slot, ...], root_key: bytes, secrets: PassportSecrets, rng: Rng) -> Envelope:
     plaintext = secrets_codec.encode(secrets)
     payload = aead.seal(kdf.subkey(root_key, _PAYLOAD), plaintext, _PAYLOAD, rng=rng)
-    tag = aead.mac(kdf.subkey(root_key, _HEADER), _canonical(_body(slots, payload)))
+    tag = aead.mac(kdf.subkey(root_key, _HEADER), jsontext.canonical(_body(slots, payload)))
     return Envelope(slots, payload, tag)
 
 
 def _open_payload(path: Path, envelope: Envelope, root_key: bytes) -> PassportSecrets:
-    body = _canonical(_body(envelope.slots, envelope.payload))
+    body = jsontext.canonical(_body(envelope.slots, envelope.payload))
     try:
         if not aead.mac_matches(kdf.subkey(root_key, _HEADER), body, envelope.mac):
             raise NotAuthentic
@@ -181,7 +181,7 @@ _NEWER_HINT = "update mip"
 
 
 def _slot_data(kind: Kind, params: KdfParams) -> bytes:
-    return _SLOT + b"\0" + _canonical({"kind": kind.value, "kdf": _kdf_document(params)})
+    return _SLOT + b"\0" + jsontext.canonical({"kind": kind.value, "kdf": _kdf_document(params)})
 
 
 def _kdf_document(params: KdfParams) -> dict[str, object]:
@@ -212,7 +212,7 @@ def _body(slots: tuple[Slot, ...], payload: Sealed) -> dict[str, object]:
 
 def _serialize(envelope: Envelope) -> bytes:
     document = _body(envelope.slots, envelope.payload) | {"mac": _hex(envelope.mac)}
-    document["checksum"] = _hex(hashlib.sha256(_canonical(document)).digest())
+    document["checksum"] = _hex(hashlib.sha256(jsontext.canonical(document)).digest())
     return json.dumps(document, indent=2).encode() + b"\n"
 
 
@@ -225,11 +225,11 @@ def _read(path: Path, limits: KdfLimits) -> Envelope:
     if not data:
         raise FileInvalid(f"the {_WHAT} {path} is empty", hint=_BACKUP_HINT)
     try:
-        document = json.loads(data)
+        document = jsontext.parse(data)
         name = document["format"]
         newer = isinstance(name, str) and name.startswith(_FORMAT_FAMILY) and name != FORMAT
         envelope = None if newer else _parse(document)
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError):
         raise FileInvalid(_why_unreadable(path, data), hint=_BACKUP_HINT) from None
     if envelope is None:
         raise FileInvalid(f"the {_WHAT} {path} has an unknown version", hint=_NEWER_HINT)
@@ -273,10 +273,6 @@ def _parse_slot(document: Any) -> Slot:
         params=KdfParams(_unhex(parameters["salt"]), memory_kib, iterations, lanes),
         wrapped=Sealed(_unhex(document["nonce"]), _unhex(document["wrapped"])),
     )
-
-
-def _canonical(document: object) -> bytes:
-    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
 
 
 def _hex(data: bytes) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
+from mip_cli.crypto import jsontext
 from mip_cli.crypto.field import R
 from mip_cli.crypto.kdf import KdfParams
 from mip_cli.models import Kind
@@ -109,14 +109,14 @@ def encode(secrets: PassportSecrets) -> bytes:
         "registry": secrets.registry,
         "index": secrets.index,
     }
-    data = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+    data = jsontext.canonical(document)
     return data + b" " * (-len(data) % PAD_BYTES)
 
 
 def decode(data: bytes) -> PassportSecrets:
     """Read a payload; raise ``ValueError``, without quoting a value, when it is not one."""
     try:
-        document = json.loads(data)
+        document = jsontext.parse(data)
         if document.pop("format") != SECRETS_FORMAT:
             raise ValueError("another format")
         if set(document) != {field.name for field in fields(PassportSecrets)}:
@@ -134,7 +134,7 @@ def decode(data: bytes) -> PassportSecrets:
             password_kdf=KdfParams(**{**kdf, "salt": _bytes(kdf["salt"])}),
             **document,
         )
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         # from None: the cause quotes what it could not read
         raise ValueError("the sealed content is not a passport of this version") from None
 
