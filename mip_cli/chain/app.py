@@ -23,7 +23,6 @@ from mip_cli.units import Address
 
 MAX_PURPOSE = 96
 """Bytes of a purpose."""
-_DYNAMIC = ("bytes", "string")
 
 
 @dataclass(frozen=True)
@@ -83,8 +82,8 @@ class App:
         """Return the fewest kinds of keys the app accepts."""
         return words(self._read("passport_level()"), 1)[0]
 
-    def request(self, chain_id: int, invocation: Invocation) -> Request:
-        """Ask the app what a proof for this call must be bound to."""
+    def request(self, chain_id: int, payload: bytes) -> Request:
+        """Ask the app what a proof for this payload, 32 bytes, must be bound to."""
         if not self.rpc.code(self.address):
             raise UsageFault(
                 f"there is no contract at {self.address}", hint="is this the right chain?"
@@ -94,7 +93,7 @@ class App:
             chain_id=chain_id,
             app=self.address,
             purpose=purpose,
-            payload=invocation.payload,
+            payload=payload,
             level=self.level(),
             scope=scope_of(chain_id, self.address, purpose),
         )
@@ -124,4 +123,4 @@ class App:
 
 
 def _is_dynamic(kind: str) -> bool:
-    return kind.startswith(_DYNAMIC) and (kind in _DYNAMIC or "[]" in kind) or "[" in kind
+    return kind in ("bytes", "string") or "[" in kind

@@ -1,0 +1,138 @@
+"""Whether what stands on a chain is what a deployment record says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mip_cli.chain.abi import pack_words, selector, words
+from mip_cli.chain.deployments import POSEIDON2, REGISTRY, VERIFIER, Deployment
+from mip_cli.chain.registry import Registry
+from mip_cli.chain.rpc import RpcClient
+from mip_cli.config import LOCAL_CHAIN_IDS
+from mip_cli.crypto.binding import keccak256
+from mip_cli.errors import MipError, WrongChain
+
+REDEPLOY = "deploy again: mip deploy, or mip dev up for a local chain"
+
+KEY_HEAD = 14
+"""Words of alpha, beta, gamma and delta."""
+
+
+class CheckState(StrEnum):
+    """How a check ended."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    """What was looked at."""
+    state: CheckState
+    """How it is."""
+    text: str
+    """What was found, one clause."""
+    remedy: str | None = None
+    """What to do unless it is fine."""
+
+
+def verify_deployment(
+    rpc: RpcClient, deployment: Deployment, key_words: Sequence[int] | None = None
+) -> list[Check]:
+    """Compare chain id, code, wiring and verifying key with a record; never raises a fault.
+
+    ``key_words`` are the words of the passport circuit's verifying key on this machine, as
+    ``VerifyingKey.evm_words`` gives them; None leaves that comparison out.
+    """
+    try:
+        found = rpc.chain_id()
+    except MipError as error:
+        return [Check("chain", CheckState.FAIL, error.message, error.hint)]
+    if found != deployment.chain_id:
+        text = f"{rpc.label} serves chain {found}, not {deployment.chain_id}"
+        return [Check("chain", CheckState.FAIL, text, "check --rpc-url")]
+    checks = [Check("chain", CheckState.OK, f"{rpc.label} serves chain {found}")]
+    if rpc.exposed:
+        text = "requests travel unencrypted to another machine"
+        checks.append(Check("transport", CheckState.WARN, text, "use an https:// URL"))
+    try:
+        checks += _code(rpc, deployment)
+        if all(check.state is not CheckState.FAIL for check in checks):
+            checks += _wiring(rpc, deployment, key_words)
+    except MipError as error:
+        checks.append(Check("contracts", CheckState.FAIL, error.message, error.hint or REDEPLOY))
+    return checks
+
+
+def require_deployment(
+    rpc: RpcClient, deployment: Deployment, key_words: Sequence[int] | None = None
+) -> None:
+    """Raise ``WrongChain`` for the first thing that is not as recorded.
+
+    Raises the node's own fault when it does not answer.
+    """
+    rpc.require_chain(deployment.chain_id)
+    for check in verify_deployment(rpc, deployment, key_words):
+        if check.state is CheckState.FAIL:
+            raise WrongChain(check.text, hint=check.remedy)
+
+
+def on_chain_key_hash(key_words: Sequence[int]) -> bytes:
+    """Return the hash by which a verifier contract names its verifying key."""
+    return keccak256(pack_key(key_words))
+
+
+def pack_key(key_words: Sequence[int]) -> bytes:
+    """Encode alpha, beta, gamma, delta and the points of IC as the verifier's constructor does."""
+    fixed, points = key_words[:KEY_HEAD], key_words[KEY_HEAD:]
+    return pack_words([*fixed, 32 * (KEY_HEAD + 1), len(points) // 2, *points])
+
+
+def _code(rpc: RpcClient, deployment: Deployment) -> list[Check]:
+    calls = [("eth_getCode", (c.address, "latest")) for c in deployment.contracts]
+    checks = []
+    for contract, raw in zip(deployment.contracts, rpc.batch(calls), strict=True):
+        code = bytes.fromhex(str(raw)[2:])
+        if not code:
+            text = f"there is no {contract.name} at {contract.address}"
+            checks.append(Check(contract.name, CheckState.FAIL, text, REDEPLOY))
+        elif keccak256(code) != contract.code_hash:
+            text = f"other code than recorded stands at {contract.address}"
+            remedy = "do not use this node or chain before you know why"
+            checks.append(Check(contract.name, CheckState.FAIL, text, remedy))
+        else:
+            checks.append(Check(contract.name, CheckState.OK, f"at {contract.address}"))
+    return checks
+
+
+def _wiring(rpc: RpcClient, deployment: Deployment, key_words: Sequence[int] | None) -> list[Check]:
+    checks = []
+    registry = Registry(rpc, deployment.registry)
+    parts = {VERIFIER: registry.verifier(), POSEIDON2: registry.hasher()}
+    for name, address in parts.items():
+        if address != deployment.address(name):
+            text = f"the registry uses the {name} at {address}, not the recorded one"
+            checks.append(Check(REGISTRY, CheckState.FAIL, text, REDEPLOY))
+    verifier = deployment.verifier
+    development = words(rpc.eth_call(verifier, selector("development()")), 1)[0] == 1
+    if development and deployment.chain_id not in LOCAL_CHAIN_IDS:
+        text = "the verifier holds a development key on a chain that is not local"
+        checks.append(Check("verifying key", CheckState.FAIL, text, "do not use this deployment"))
+    if key_words is not None:
+        found = rpc.eth_call(verifier, selector("verifying_key_hash()"))
+        if found != on_chain_key_hash(key_words):
+            text = "the verifier on chain holds another verifying key than this machine"
+            remedy = "rebuild the circuits of the release that was deployed"
+            checks.append(Check("verifying key", CheckState.FAIL, text, remedy))
+        else:
+            text = "the key on chain is the one on this machine"
+            if development:
+                text += " (development)"
+            checks.append(Check("verifying key", CheckState.OK, text))
+    return checks

@@ -1,0 +1,239 @@
+"""Deployment of the suite: the same addresses on every chain, once, on record."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from mip_cli.chain.deploy import Part, Planned, code_hash, deployment_block, plan, proxy_cost
+from mip_cli.chain.deploy import deploy as deploy_parts
+from mip_cli.chain.deployments import (
+    REGISTRY,
+    Contract,
+    Deployment,
+    parse_deployment,
+)
+from mip_cli.chain.faults import NodeUntrusted
+from mip_cli.chain.inspection import require_deployment
+from mip_cli.chain.journal import Journal
+from mip_cli.chain.keys import Signer
+from mip_cli.chain.rpc import RpcClient, hexbytes
+from mip_cli.chain.suite import BUILD_HINT, SOURCES, Compiled, parse_compiled, suite_parts
+from mip_cli.chain.tx import DEFAULT_FEE_CAP, TIMEOUT, Sender
+from mip_cli.config import LOCAL_CHAIN_IDS, Settings
+from mip_cli.crypto.binding import keccak256
+from mip_cli.errors import ArtifactMismatch, EnvironmentFault, WrongChain
+from mip_cli.progress import Progress
+from mip_cli.store import files
+from mip_cli.units import Address
+from mip_cli.zk.artifacts import CircuitKey, load_key
+
+CIRCUIT = "passport"
+MAX_RECORD = 256 * 1024
+"""Bytes of a deployment record."""
+MAX_COMPILED = 4 * 1024 * 1024
+"""Bytes of a compiled contract with its ABI."""
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What is to be deployed, from this machine's build folder."""
+
+    parts: tuple[Part, ...]
+    """Contracts in the order of deployment."""
+    key: CircuitKey
+    """Verifying key of the passport circuit."""
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """The outcome of a deployment."""
+
+    deployment: Deployment
+    """What stands where."""
+    created: int
+    """How many contracts this run created; 0 when all stood there."""
+    record: Path
+    """The file that was written."""
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What a deployment would do."""
+
+    chain_id: int
+    """EIP-155 chain id of the node."""
+    steps: tuple[Planned, ...]
+    """One for each contract."""
+    proxy_wei: int
+    """Cost of publishing the CREATE2 proxy first; 0 where it stands."""
+
+
+def load_suite(settings: Settings, *, examples: bool) -> Suite:
+    """Read compiled contracts and verifying key; raise ``ArtifactMismatch`` when one is missing."""
+    key = load_key(settings, CIRCUIT)
+    compiled = [_compiled(settings, name) for name in SOURCES]
+    parts = suite_parts(compiled, key.key.evm_words(), key.development, examples)
+    return Suite(tuple(parts), key)
+
+
+def require_fit(suite: Suite, chain_id: int) -> None:
+    """Raise ``WrongChain`` when a development key would leave the local chains."""
+    if suite.key.development and chain_id not in LOCAL_CHAIN_IDS:
+        raise WrongChain(
+            f"the verifying key {suite.key.key_hash} of circuit {CIRCUIT} is a development key: "
+            f"anyone can forge proofs for it, and chain {chain_id} is not a local one",
+            hint="build with keys from a ceremony: scripts/build_circuits.py --ptau FILE",
+        )
+
+
+def dry_run(
+    settings: Settings, rpc: RpcClient, payer: Address | None, *, examples: bool | None = None
+) -> DryRun:
+    """Say what ``deploy`` would do; signs and sends nothing."""
+    chain_id = rpc.chain_id()
+    suite = load_suite(settings, examples=_examples(chain_id, examples))
+    require_fit(suite, chain_id)
+    return DryRun(chain_id, tuple(plan(rpc, suite.parts, payer)), proxy_cost(rpc))
+
+
+def deploy(
+    settings: Settings,
+    rpc: RpcClient,
+    signer: Signer,
+    journal: Journal,
+    progress: Progress,
+    *,
+    examples: bool | None = None,
+    fee_cap: int = DEFAULT_FEE_CAP,
+    timeout: float = TIMEOUT,
+) -> Deployed:
+    """Deploy what is missing, check everything, write the record.
+
+    ``examples`` None means on local chains only. Raises ``WrongChain`` for development keys on any
+    other chain. May be run again after a kill at any point, and sends nothing when all is done.
+    """
+    chain_id = rpc.chain_id()
+    suite = load_suite(settings, examples=_examples(chain_id, examples))
+    require_fit(suite, chain_id)
+    sender = Sender(rpc, signer, journal, chain_id, fee_cap=fee_cap, timeout=timeout)
+    created = deploy_parts(sender, suite.parts, progress)
+    progress.step("checking the deployment")
+    path = record_path(settings, chain_id)
+    deployment = _describe(settings, rpc, chain_id, suite, _old_record(path))
+    require_deployment(rpc, deployment, suite.key.key.evm_words())
+    _write_record(path, deployment)
+    return Deployed(deployment, created, path)
+
+
+def record_path(settings: Settings, chain_id: int) -> Path:
+    """Return where the record of a chain is kept: public ones in the checkout, local ones not."""
+    local = chain_id in LOCAL_CHAIN_IDS
+    root = settings.data_dir if local or settings.checkout is None else settings.checkout
+    return root / "deployments" / f"{chain_id}.json"
+
+
+def load_deployment(settings: Settings, chain_id: int) -> Deployment:
+    """Read the record of a chain; raise ``EnvironmentFault`` when there is none."""
+    path = record_path(settings, chain_id)
+    if not path.exists():
+        raise EnvironmentFault(
+            f"nothing is known to be deployed on chain {chain_id}",
+            hint="start a local chain with mip dev up, or deploy with mip deploy",
+        )
+    deployment = parse_deployment(files.read_bounded(path, MAX_RECORD, what="deployment record"))
+    if deployment.chain_id != chain_id:
+        raise WrongChain(f"{path} is the record of chain {deployment.chain_id}")
+    return deployment
+
+
+def _examples(chain_id: int, wanted: bool | None) -> bool:
+    return chain_id in LOCAL_CHAIN_IDS if wanted is None else wanted
+
+
+def _compiled(settings: Settings, name: str) -> Compiled:
+    path = settings.build_dir / "contracts" / f"{name}.json"
+    if not path.exists():
+        raise ArtifactMismatch(f"the contract {name} is not compiled", hint=BUILD_HINT)
+    return parse_compiled(name, files.read_bounded(path, MAX_COMPILED, what="compiled contract"))
+
+
+def _describe(
+    settings: Settings, rpc: RpcClient, chain_id: int, suite: Suite, old: Deployment | None
+) -> Deployment:
+    contracts = tuple(
+        Contract(
+            name=part.name,
+            address=part.address,
+            code_hash=code_hash(rpc.code(part.address)),
+            init_code_hash=keccak256(part.init_code),
+            compiler=part.compiler,
+        )
+        for part in suite.parts
+    )
+    registry = next(c.address for c in contracts if c.name == REGISTRY)
+    block, block_hash = _first_block(rpc, registry, old)
+    commit, dirty = _source(settings.checkout)
+    fresh = Deployment(
+        chain_id=chain_id,
+        contracts=contracts,
+        block=block,
+        block_hash=block_hash,
+        verifying_keys={CIRCUIT: suite.key.key_hash},
+        development=suite.key.development,
+        source_commit=commit,
+        source_dirty=dirty,
+    )
+    if old is not None and (old.contracts, old.block_hash) == (contracts, block_hash):
+        return old  # the record names the sources of the first run
+    return fresh
+
+
+def _first_block(rpc: RpcClient, registry: Address, old: Deployment | None) -> tuple[int, bytes]:
+    if old is not None and old.find(REGISTRY) and old.registry == registry:
+        found = _block_hash(rpc, old.block)
+        if found == old.block_hash:
+            return old.block, old.block_hash
+    number = deployment_block(rpc, registry)
+    found = _block_hash(rpc, number)
+    if found is None:
+        raise NodeUntrusted(f"{rpc.label} does not show block {number}")
+    return number, found
+
+
+def _block_hash(rpc: RpcClient, number: int) -> bytes | None:
+    block = rpc.call("eth_getBlockByNumber", hex(number), False)
+    return hexbytes(block.get("hash"), 32) if isinstance(block, dict) else None
+
+
+def _old_record(path: Path) -> Deployment | None:
+    try:
+        return parse_deployment(files.read_bounded(path, MAX_RECORD, what="deployment record"))
+    except EnvironmentFault:
+        return None
+
+
+def _write_record(path: Path, deployment: Deployment) -> None:
+    data = deployment.to_json()
+    if path.exists() and path.read_bytes() == data:
+        return
+    files.ensure_private_dir(path.parent)
+    files.atomic_write(path, data, mode=0o644)
+
+
+def _source(checkout: Path | None) -> tuple[str, bool]:
+    """Return commit and dirty flag of the sources; nothing outside a repository."""
+    if checkout is None:
+        return "", False
+    try:
+        commit = _git(checkout, "rev-parse", "HEAD")
+        return commit, bool(_git(checkout, "status", "--porcelain", "--untracked-files=no"))
+    except (OSError, subprocess.SubprocessError):
+        return "", False
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    return done.stdout.strip()
