@@ -102,7 +102,7 @@ class LazyGroup(click.Group):
     cls=LazyGroup,
     name="mip",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog=example("mip enroll --photo me.jpg", "mip verify proof.json"),
+    epilog=example("mip enroll --image me.jpg", "mip verify proof.json"),
 )
 @click.version_option(__version__, message="mip %(version)s")
 @click.option(

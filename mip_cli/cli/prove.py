@@ -1,0 +1,187 @@
+"""``mip prove``: a fresh photo and the password become a proof for one act in one app."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from mip_cli.cli import _io, _payer, _proofs, _render
+from mip_cli.cli._options import (
+    example,
+    force_option,
+    json_option,
+    passport_option,
+    password_file_option,
+    rpc_option,
+    setting_option,
+    with_settings,
+    yes_option,
+)
+from mip_cli.config import Settings
+from mip_cli.errors import UsageFault
+from mip_cli.flows import passport_file, proof_file
+from mip_cli.flows import prove as flow
+from mip_cli.flows import verify as verify_flow
+from mip_cli.flows.proof_file import AppCall
+from mip_cli.models import Kind
+from mip_cli.units import MAX_DEADLINE
+
+SCHEMA = "mip.prove/1"
+
+
+def _kinds(text: str) -> frozenset[Kind]:
+    try:
+        return frozenset(Kind(part.strip()) for part in text.split(","))
+    except ValueError:
+        raise UsageFault("--kinds takes face, password or face,password") from None
+
+
+def _payload(text: str | None) -> bytes | None:
+    if text is None:
+        return None
+    try:
+        return bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        raise UsageFault("--payload takes 64 hex digits") from None
+
+
+@click.command(
+    epilog=example(
+        "mip prove --image now.jpg --app 0x... --call 'vote(uint256)' --arg 1 -o proof.json",
+        "mip prove --image now.jpg --app 0x... --call 'vote(uint256)' --arg 1 --send",
+    )
+)
+@click.option("--app", required=True, metavar="ADDRESS", help="Contract that asks for the proof.")
+@click.option(
+    "--image",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A fresh photo of you; needed unless --kinds password.",
+)
+@click.option(
+    "--call",
+    "signature",
+    metavar="'NAME(TYPES)'",
+    help="The app's function, without the presentation that is added as its last argument.",
+)
+@click.option("--arg", "arguments", multiple=True, metavar="VALUE", help="An argument of --call.")
+@click.option("--payload", metavar="HEX", help="32 bytes to bind instead of a call.")
+@click.option(
+    "--beneficiary",
+    default=flow.ZERO_ADDRESS,
+    metavar="ADDRESS",
+    help="Account the act is meant for, where the app asks for one.",
+)
+@click.option("--nonce", type=click.IntRange(0, (1 << 53) - 1), default=0, help="As the app says.")
+@click.option(
+    "--valid-for",
+    "validity",
+    type=int,
+    default=MAX_DEADLINE,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long the proof can be used.",
+)
+@click.option(
+    "--kinds",
+    default="face,password",
+    show_default=True,
+    help="Kinds of key to show. The password opens the key file in any case.",
+)
+@click.option("-o", "--output", metavar="FILE", help="Write the proof here (- for stdout).")
+@click.option("--public-out", metavar="FILE", help="Write the public signals, as snarkjs does.")
+@click.option("--send", is_flag=True, help="Bring the proof to the app at once.")
+@setting_option("--prover", "prover", metavar="NAME", help="auto, rapidsnark, groth16py, snarkjs.")
+@passport_option
+@password_file_option
+@_payer.payer_options
+@rpc_option
+@yes_option
+@force_option
+@json_option
+@with_settings
+def prove(
+    settings: Settings,
+    app: str,
+    image: Path | None,
+    signature: str | None,
+    arguments: tuple[str, ...],
+    payload: str | None,
+    beneficiary: str,
+    nonce: int,
+    validity: int,
+    kinds: str,
+    output: str | None,
+    public_out: str | None,
+    send: bool,
+    passport_name: str,
+    password_file: str | None,
+    key_file: Path | None,
+    yes: bool,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Prove to an app that you hold a passport, without saying which.
+
+    The app learns a pseudonym that is the same each time you come to it and different everywhere
+    else. The proof serves one act, in one app, on one chain, until its deadline.
+
+    Limits: whoever pays for the transaction is visible on chain. A proof shows knowledge of your
+    secrets and a photo close to the enrolled one, not a living person.
+    """
+    if output is None and not send:
+        raise UsageFault("the proof has nowhere to go", hint="add -o FILE or --send")
+    if output == "-" and as_json:
+        raise UsageFault("--json and -o - both write to stdout", hint="use -o FILE")
+    call = AppCall(signature, arguments) if signature is not None else None
+    if send and call is None:
+        raise UsageFault("--send needs the function to call", hint="add --call 'name(types)'")
+    ask = flow.Ask(
+        app=proof_file.checked_address(app, "--app"),
+        call=call,
+        payload=_payload(payload),
+        beneficiary=proof_file.checked_address(beneficiary, "--beneficiary"),
+        nonce=nonce,
+        validity=validity,
+    )
+    wanted = _kinds(kinds)
+    passport_file.require(settings, passport_name)
+    with _render.TerminalProgress(quiet=as_json) as progress:
+        request = flow.prepare(settings, ask, progress)
+    if not as_json:
+        click.echo(_proofs.consent_text(request, beneficiary, signature, validity), err=True)
+    _io.confirm("Make this proof?", yes)
+    password = _io.read_password(
+        password_file, prompt=f"password of passport {passport_name}", confirm=False
+    )
+    payer = _payer.load(settings, key_file) if send else None
+    keys = flow.Keys(passport_name, password, image, wanted)
+    sent = None
+    with _render.TerminalProgress(quiet=as_json) as progress:
+        proved = flow.prove(settings, ask, request, keys, progress)
+        if output is not None:
+            _io.write_output(output, proof_file.encode(proved.file), force=force)
+        if public_out is not None:
+            signals = json.dumps([str(s) for s in proved.file.signals]) + "\n"
+            _io.write_output(public_out, signals.encode(), force=force)
+        if payer is not None:
+            sent = verify_flow.send(settings, proved.file, payer, progress)
+
+    def text() -> None:
+        _proofs.show(proved.file)
+        if sent is not None:
+            click.echo(f"accepted in block {sent.block}, {sent.gas_used} gas")
+        elif output not in (None, "-"):
+            _io.note(f"check it with `mip verify {output}`; hand it in before it ends")
+
+    document = {
+        **_proofs.document(proved.file),
+        "output": output,
+        "prover": proved.prover,
+        "seconds": {part: round(value, 3) for part, value in proved.seconds.items()},
+        "receipt": _proofs.receipt(sent),
+    }
+    if output != "-":
+        _io.emit(document, schema=SCHEMA, as_json=as_json, text=text)

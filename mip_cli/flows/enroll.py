@@ -1,0 +1,216 @@
+"""Enrolment: a photo and a password become a passport on chain.
+
+The order is what makes a kill at any moment harmless: secrets are durable before anything is
+signed, the signed transaction is durable before anything is sent, and the next run goes on from
+whatever it finds.
+"""
+
+from __future__ import annotations
+
+import secrets as system
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mip_cli.chain.keys import Signer
+from mip_cli.chain.registry import PassportRecord, PassportStatus, Registry, sign_enrollment
+from mip_cli.chain.tx import DEFAULT_FEE_CAP, Sender
+from mip_cli.config import Settings
+from mip_cli.crypto.field import random_element, random_salt
+from mip_cli.crypto.kdf import SALT_BYTES, KdfParams
+from mip_cli.errors import FaceMismatch, UsageFault, WrongChain
+from mip_cli.flows import connection, face, passport_file
+from mip_cli.flows.connection import Connection
+from mip_cli.flows.passport_keys import PublicKeys, public_keys, require_provable, spec_of
+from mip_cli.progress import Progress
+from mip_cli.store import keyfile, passports, secrets_codec
+from mip_cli.store.keyfile import Unlocked
+from mip_cli.store.secrets_codec import PassportSecrets
+from mip_cli.units import MAX_DEADLINE, Address, Epoch
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, repr=False)
+class EnrollRequest:
+    """What a person brings to enrol."""
+
+    name: str
+    """Name of the passport on this device."""
+    image: Path
+    """Photo with exactly one usable face."""
+    password: bytes
+    """Normalised."""
+
+    def __repr__(self) -> str:
+        return f"EnrollRequest(name={self.name!r}, <redacted>)"
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """An enrolled passport; nothing here is secret."""
+
+    name: str
+    """Name on this device."""
+    path: Path
+    """The sealed key file."""
+    chain_id: int
+    """EIP-155."""
+    registry: Address
+    """Registry that holds the leaf."""
+    anchor: Address
+    """Address that entered the leaf."""
+    index: int
+    """Position in the tree."""
+    tx_hash: bytes | None
+    """Transaction of this run; None when the leaf was there already."""
+    gas_used: int | None
+    """Gas of that transaction."""
+    resumed: bool
+    """Whether an earlier run had begun."""
+
+
+def enroll(
+    settings: Settings,
+    request: EnrollRequest,
+    payer: Signer,
+    progress: Progress,
+    *,
+    fee_cap: int = DEFAULT_FEE_CAP,
+    clock: Clock = time.time,
+) -> Enrolled:
+    """Create a passport, or finish creating it, and enrol it on the chain of the settings.
+
+    ``payer`` pays and learns nothing but public values; the anchor is a fresh account that only
+    signs. Raises ``UsageFault`` when the name is taken, ``FaceUnusable`` for the photo,
+    ``WrongSecret`` or ``FaceMismatch`` when an interrupted enrolment was begun by another person.
+    """
+    progress.step("checking the chain")
+    with connection.connect(settings) as link:
+        resumed = passports.exists(settings.data_dir, request.name)
+        if resumed:
+            unlocked = _resume(settings, request, progress)
+        else:
+            unlocked = _prepare(settings, request, progress, clock)
+        bound = _bind(unlocked, link)
+        return _register(settings, link, bound, payer, progress, fee_cap, clock, resumed)
+
+
+def _prepare(
+    settings: Settings, request: EnrollRequest, progress: Progress, clock: Clock
+) -> Unlocked:
+    progress.step("finding the face")
+    template = face.enrolment_template(request.image, settings, progress)
+    require_provable(settings, template.spec)
+    anchor_key = system.token_bytes(32)
+    content = PassportSecrets(
+        name=request.name,
+        status=secrets_codec.PassportStatus.PREPARED,
+        created=int(clock()),
+        secret=random_element(),
+        anchor=Signer(anchor_key).address,
+        anchor_key=anchor_key,
+        epoch=Epoch(0),
+        face_spec=template.spec.id,
+        face_spec_id=template.spec.spec_id,
+        template=template.values,
+        face_salt=random_salt(),
+        keys_salt=random_salt(),
+        guardian_salt=random_salt(),
+        password_kdf=KdfParams(salt=system.token_bytes(SALT_BYTES)),
+    )
+    progress.step("sealing the key file")
+    path = passports.passport_path(settings.data_dir, request.name)
+    return keyfile.create(path, content, request.password)
+
+
+def _resume(settings: Settings, request: EnrollRequest, progress: Progress) -> Unlocked:
+    unlocked = passport_file.unlock(settings, request.name, request.password, progress)
+    content = unlocked.secrets
+    if content.status is secrets_codec.PassportStatus.ENROLLED:
+        raise UsageFault(
+            f"the passport {request.name} is enrolled already",
+            hint="choose another name with --passport, or see `mip passport show`",
+        )
+    progress.step("finding the face")
+    spec = spec_of(content)
+    probe = face.probe(request.image, settings, progress, spec.backend)
+    if not face.match(face.FaceTemplate(spec, content.template), probe).match:
+        raise FaceMismatch(
+            f"the interrupted enrolment of {request.name} was begun with another face",
+            hint="use a photo of the same person, or another name with --passport",
+        )
+    return unlocked
+
+
+def _bind(unlocked: Unlocked, link: Connection) -> Unlocked:
+    # which chain comes first is part of the passport: a second chain needs a passport of its own
+    content = unlocked.secrets
+    if content.chain_id is None:
+        bound = replace(content, chain_id=link.chain_id, registry=link.registry.address)
+        return keyfile.update(unlocked, bound)
+    require_home(content, link)
+    return unlocked
+
+
+def require_home(content: PassportSecrets, link: Connection) -> None:
+    """Raise ``WrongChain`` unless the connection leads to the passport's own registry."""
+    if (content.chain_id, content.registry) != (link.chain_id, link.registry.address):
+        raise WrongChain(
+            f"the passport {content.name} lives on chain {content.chain_id} "
+            f"at {content.registry}, this node serves chain {link.chain_id} "
+            f"with {link.registry.address}",
+            hint="name the right node with --rpc-url",
+        )
+
+
+def _register(
+    settings: Settings,
+    link: Connection,
+    unlocked: Unlocked,
+    payer: Signer,
+    progress: Progress,
+    fee_cap: int,
+    clock: Clock,
+    resumed: bool,
+) -> Enrolled:
+    content, keys = unlocked.secrets, public_keys(unlocked)
+    record = link.registry.passport(keys.identity, content.anchor)
+    tx_hash = gas_used = None
+    if record.status is PassportStatus.UNKNOWN:
+        progress.step("enrolling on chain")
+        signer = Signer(content.anchor_key)
+        deadline = int(clock()) + MAX_DEADLINE
+        wish = sign_enrollment(
+            signer, link.chain_id, link.registry.address, keys.identity, keys.root, deadline
+        )
+        sender = Sender(
+            link.rpc, payer, connection.journal(settings), link.chain_id, fee_cap=fee_cap
+        )
+        label = f"enroll:{link.registry.address}:{keys.identity:#x}"
+        receipt = sender.send(label, link.registry.enroll_signed(wish), progress)
+        tx_hash, gas_used = receipt.tx_hash, receipt.gas_used
+        record = link.registry.passport(keys.identity, content.anchor)
+    _require_ours(link.registry, record, keys)
+    done = replace(content, status=secrets_codec.PassportStatus.ENROLLED, index=record.index)
+    keyfile.update(unlocked, done)
+    return Enrolled(
+        name=content.name,
+        path=unlocked.path,
+        chain_id=link.chain_id,
+        registry=link.registry.address,
+        anchor=content.anchor,
+        index=record.index,
+        tx_hash=tx_hash,
+        gas_used=gas_used,
+        resumed=resumed,
+    )
+
+
+def _require_ours(registry: Registry, record: PassportRecord, keys: PublicKeys) -> None:
+    if record.status is not PassportStatus.ACTIVE:
+        raise WrongChain(
+            f"the registry {registry.address} does not list the passport as active",
+            hint="run the same command again; if it stays so, the node is not to be trusted",
+        )
