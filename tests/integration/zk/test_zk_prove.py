@@ -17,7 +17,7 @@ from mip_cli.zk.artifacts import CircuitArtifacts
 from mip_cli.zk.proof import Proof, format_signals, from_evm_words, parse_proof
 from mip_cli.zk.prover import Groth16py, Prover, Snarkjs, make_proof, rerandomise
 
-SHARED_MEMORY = Path("/dev/shm")
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  looked at only
 
 
 @pytest.fixture(scope="module")

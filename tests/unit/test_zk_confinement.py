@@ -1,0 +1,134 @@
+"""What a foreign prover may do: the system calls of groth16py's process, its environment, files."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import mip_cli.zk
+from mip_cli.errors import EnvironmentFault, ToolMissing
+from mip_cli.zk import child
+
+CHILD = Path(mip_cli.zk.__file__).with_name("_groth16py_child.py")
+
+
+def _confined(action: str) -> subprocess.CompletedProcess[str]:
+    code = f"""
+import os, runpy, socket, sys
+names = runpy.run_path({str(CHILD)!r})
+names["confine"]()
+{action}
+print("reached")
+"""
+    return subprocess.run(
+        [sys.executable, "-I", "-c", code], capture_output=True, text=True, check=False
+    )
+
+
+def test_confined__may_read_and_compute(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("x")
+    done = _confined(f"assert open({str(tmp_path / 'key')!r}).read() == 'x'")
+    assert done.stdout == "reached\n", done.stderr
+
+
+def test_confined__may_start_threads() -> None:
+    done = _confined("import threading; t = threading.Thread(target=len, args=['']); t.start()")
+    assert done.stdout == "reached\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "socket.socket()",
+        "socket.socket(socket.AF_UNIX)",
+        "os.fork()",
+        "os.execv('/bin/true', ['true'])",
+        "os.kill(os.getppid(), 0)",
+        "open({file!r}, 'w')",
+        "open({file!r}, 'a')",
+        "os.unlink({file!r})",
+        "os.rename({file!r}, {file!r} + '2')",
+        "os.chmod({file!r}, 0o777)",
+        "os.symlink({file!r}, {file!r} + '2')",
+        "os.mkdir({file!r} + '2')",
+        "os.truncate({file!r}, 0)",
+        "os.memfd_create('x')",
+    ],
+)
+def test_confined__everything_else__reverts(action: str, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("kept")
+    done = _confined(action.format(file=str(file)))
+    assert "reached" not in done.stdout
+    assert "Function not implemented" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert file.read_text() == "kept"
+
+
+def test_run__passes_nothing_of_our_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIP_CANARY", "secret")
+    monkeypatch.setenv("LD_PRELOAD", "")
+    out = child.run(["/usr/bin/env"], timeout=10)
+    assert b"CANARY" not in out
+    assert b"LD_PRELOAD" not in out
+
+
+def test_run__passes_no_descriptors() -> None:
+    null = os.open("/dev/null", os.O_RDONLY)
+    inherited = fcntl.fcntl(null, fcntl.F_DUPFD, 100)
+    os.close(null)
+    os.set_inheritable(inherited, True)
+    try:
+        out = child.run(["/bin/ls", "/proc/self/fd"], timeout=10)
+    finally:
+        os.close(inherited)
+    assert str(inherited).encode() not in out.split()
+
+
+def test_run__kills_what_the_program_started(tmp_path: Path) -> None:
+    script = tmp_path / "script.sh"
+    mark = tmp_path / "mark"
+    script.write_text(f"(sleep 1; touch {mark}) &\nsleep 60\n")
+    start = time.monotonic()
+    with pytest.raises(EnvironmentFault, match="did not finish"):
+        child.run(["/bin/sh", script], timeout=0.2)
+    assert time.monotonic() - start < 5
+    time.sleep(1.2)
+    assert not mark.exists()
+
+
+def test_run__failure_and_absence__reverts(tmp_path: Path) -> None:
+    with pytest.raises(EnvironmentFault, match="status 1"):
+        child.run(["/bin/false"], timeout=10)
+    with pytest.raises(ToolMissing, match="cannot start"):
+        child.run([tmp_path / "absent"], timeout=10)
+
+
+def test_secret_folder__is_private_and_always_removed() -> None:
+    seen = []
+
+    def fail() -> None:
+        with child.secret_folder() as folder:
+            seen.append(folder)
+            assert folder.stat().st_mode & 0o777 == 0o700
+            (folder / "witness").write_bytes(b"secret")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert not seen[0].exists()
+
+
+def test_secret_descriptor__names_no_file() -> None:
+    with child.secret_descriptor(b"secret") as descriptor:
+        path = Path(f"/proc/self/fd/{descriptor}")
+        assert path.read_bytes() == b"secret"
+        assert "memfd" in str(path.readlink())
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
