@@ -107,8 +107,8 @@ def compare(
 ) -> None:
     """Say whether two photos show the same person, by the rule the circuit proves.
 
-    Exit code 0: they match; 1: they do not, or a photo cannot be used. Of two thousand pairs of
-    strangers about one or two match: a face is a gate, not a key. Liveness is not checked.
+    Exit code 0: they match; 1: they do not, or a photo cannot be used. About one in a thousand
+    pairs of strangers matches: a face is a gate, not a key. Liveness is not checked.
     """
     if first == second == "-":
         raise click.UsageError("only one photo can come from stdin")

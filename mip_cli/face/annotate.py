@@ -31,7 +31,8 @@ def annotated_png(
     strip = np.full((height, canvas.shape[1], 3), 255, dtype=np.uint8)
     scale = _fitting_scale(verdict, canvas.shape[1] - 8, height)
     cv2.putText(
-        strip, verdict, (4, round(height * 0.7)), cv2.FONT_HERSHEY_SIMPLEX, scale, colour, 1,
+        strip, verdict, (4, round(height * 0.7)), cv2.FONT_HERSHEY_SIMPLEX, scale, colour,
+        max(1, round(1.5 * scale)),
         cv2.LINE_AA,
     )  # fmt: skip
     picture = np.concatenate([canvas, strip])

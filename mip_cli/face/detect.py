@@ -19,6 +19,9 @@ _NMS_OVERLAP = 0.3382761351109955
 """Shared area over area of the common hull above which the weaker detection goes."""
 _CELL, _CELL_OFFSET = 8, 14
 """Three convolutions of kernel 5 and stride 2: map cell c looks at tile pixel 8 c + 14."""
+_FIELD, _REACH = 29, 10
+"""Pixels the strided convolutions see of one cell; cells the four padded ones see around it."""
+_STRIP_PIXELS = 1_000_000
 _SHRINK = 5 / 6
 _TILE_PADDING, _OUTER_PADDING, _MIN_ROWS = 10, 11, 5
 
@@ -32,7 +35,7 @@ def detect_faces(model: Model, image: Pixels) -> list[Detection]:
     for level in levels[1:]:
         current = _shrink(current, int(level.height), int(level.width))
         _place(tensor, level, current)
-    scores = model.run(np.ascontiguousarray(tensor.transpose(2, 0, 1)[None]))[0, 0]
+    scores = _scores(model, tensor)
     cells = np.argwhere(scores > 0)
     order = np.argsort(-scores[cells[:, 0], cells[:, 1]], kind="stable")
     kept: list[Detection] = []
@@ -41,6 +44,24 @@ def detect_faces(model: Model, image: Pixels) -> list[Detection]:
         if not any(_duplicates(box, other.box) for other in kept):
             kept.append(Detection(box, float(scores[row, column])))
     return kept
+
+
+def _scores(model: Model, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the score map of a canvas, computed in horizontal strips to bound the memory.
+
+    A cell depends on ten cells around it and no more, so strips that overlap by ten give the same
+    map as one run.
+    """
+    rows, columns = tensor.shape[:2]
+    cells = (rows - _FIELD) // _CELL + 1
+    step = max(_STRIP_PIXELS // (columns * _CELL), 4 * _REACH)
+    pieces = []
+    for start in range(0, cells, step):
+        low, high = max(start - _REACH, 0), min(start + step + _REACH, cells)
+        strip = tensor[_CELL * low : _CELL * (high - 1) + _FIELD]
+        scores = model.run(np.ascontiguousarray(strip.transpose(2, 0, 1)[None]))[0, 0]
+        pieces.append(scores[start - low : min(start + step, cells) - low])
+    return np.concatenate(pieces)
 
 
 def _tile_layout(rows: int, columns: int) -> tuple[list[Box], int, int]:

@@ -12,6 +12,8 @@ _FIRST_PIXELS = 307_200
 """640 x 480: enough for a face an eighth as wide as the photo, and a fifth of a second."""
 _PASSES = ((_FIRST_PIXELS, 1.0), (4 * _FIRST_PIXELS, 2.0))
 """Most pixels and strongest enlargement of each pass."""
+_LEAST_SIDE = 20
+"""Pixels: narrower images hold no face and are less than the networks can take."""
 
 
 def over_scales(image: Pixels, detect: Callable[[Pixels], list[Detection]]) -> list[Detection]:
@@ -19,8 +21,12 @@ def over_scales(image: Pixels, detect: Callable[[Pixels], list[Detection]]) -> l
     import cv2
 
     rows, columns = image.shape[:2]
+    if min(rows, columns) < _LEAST_SIDE:
+        return []
     for most_pixels, enlargement in _PASSES:
         factor = min(enlargement, (most_pixels / (rows * columns)) ** 0.5)
+        if min(rows, columns) * factor < _LEAST_SIDE:  # a long strip
+            continue
         if factor == 1.0:
             found = detect(image)
         else:
