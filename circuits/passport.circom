@@ -8,10 +8,10 @@
 //          to be a root it knows, non-zero; computes scope and message itself; refuses public
 //          signals >= R and a zero scope or nullifier. The registry computes leaves itself and
 //          refuses zero identity commitments and keys roots. A zero secret harms only its holder.
-// Cost: 8,157 at (20, 128, 14400, _, 7, 4, 2500): path 4,360, keys and identity 765, face 378,
+// Cost: 8,157 at (20, 128, 14400, _, 7, 4, 19000): path 4,360, keys and identity 765, face 378,
 //       password 237, nullifier 294, face template's range 1,024, match 1,038, norm 55, flags and
 //       gates 5, message 1. With 4 public signals the domain stays 2^13 up to 8,187.
-//       15,695 at (20, 512, 167742, _, 8, 4, 8000).
+//       15,695 at (20, 512, 171300, _, 8, 4, 2500).
 pragma circom 2.2.0;
 
 include "lib/commitment.circom";

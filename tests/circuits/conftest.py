@@ -13,7 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import pytest
@@ -270,6 +270,17 @@ def mutant(small: Forge) -> Callable[[str], Built]:
         if rule not in built:
             built[rule] = build(small.circuit, (RULES[rule],))
         return built[rule]
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def part() -> Callable[..., Built]:
+    """Compile one circuit template of ours or of circomlib."""
+
+    @cache
+    def get(file: str, template: str, *params: int) -> Built:
+        return build(Circuit("part", file, template, params, (), (), 10_000, "O2", False))
 
     return get
 

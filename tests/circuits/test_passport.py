@@ -25,10 +25,10 @@ Inputs = dict[str, Any]
 
 
 def squares(total: int, count: int) -> list[int] | None:
-    """Write an integer as ``count`` squares, largest first."""
+    """Write an integer as ``count`` squares of coordinates, largest first."""
     if count == 1:
-        return [isqrt(total)] if isqrt(total) ** 2 == total else None
-    for root in range(isqrt(total), -1, -1):
+        return [isqrt(total)] if isqrt(total) ** 2 == total <= 127**2 else None
+    for root in range(min(isqrt(total), 127), -1, -1):
         if (rest := squares(total - root * root, count - 1)) is not None:
             return [root, *rest]
     return None
