@@ -245,7 +245,7 @@ class RpcClient:
                     if watchdog.fired:
                         raise _Transient(f"no full answer within {self._timeout:g} s") from None
                     raise
-            if watchdog.fired or response.length:
+            if watchdog.fired:
                 raise _Transient("the answer is cut short")
         except (OSError, http.client.HTTPException) as error:
             raise _Transient(_plain(error)) from None
@@ -279,6 +279,10 @@ class RpcClient:
             if size > self._max_response:
                 raise self._bad(f"more than {self._max_response} bytes")
             parts.append(part)
+        left = response.length
+        response.close()  # read1 does not, and the connection waits for it
+        if left:
+            raise http.client.IncompleteRead(b"", left)
         return b"".join(parts)
 
     def _parse(self, raw: bytes) -> Any:
