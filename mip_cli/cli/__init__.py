@@ -122,6 +122,7 @@ def main(args: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code; the console script ``mip``."""
     arguments = list(sys.argv[1:] if args is None else args)
     try:
+        _failure.replace_closed_streams()
         config.harden_process()
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, _terminate)

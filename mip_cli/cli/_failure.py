@@ -51,6 +51,13 @@ def wants_json(arguments: Sequence[str]) -> bool:
     return "--json" in options
 
 
+def replace_closed_streams() -> None:
+    """Give a process started with stdout or stderr closed somewhere to write."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - open as long as we are
+
+
 def report(error: BaseException, *, as_json: bool) -> int:
     """Print the failure on stderr, and on stdout when JSON was asked for; return its exit code."""
     if _is_broken_pipe(error):
