@@ -275,6 +275,12 @@ def mutant(small: Forge) -> Callable[[str], Built]:
 
 
 @pytest.fixture(scope="session")
+def rules() -> dict[str, Rule]:
+    """The checks that the tests strike out, by name."""
+    return RULES
+
+
+@pytest.fixture(scope="session")
 def part() -> Callable[..., Built]:
     """Compile one circuit template of ours or of circomlib."""
 

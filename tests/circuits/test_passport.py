@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import isqrt
@@ -445,6 +446,16 @@ def test_sources__compute_nothing_by_hint() -> None:
     sources = [*CIRCUITS.glob("*.circom"), *CIRCUITS.glob("lib/*.circom")]
     assert len(sources) >= 7
     assert [path.name for path in sources if "<--" in path.read_text()] == []
+
+
+def test_rules__are_all_the_checks_of_the_sources(rules: Any) -> None:
+    """So that no check is added without a lie that only it refuses."""
+    assert {lie.rule for lie in LIES.values()} == set(rules)
+    sources = [*CIRCUITS.glob("*.circom"), *CIRCUITS.glob("lib/*.circom")]
+    text = "\n".join(path.read_text() for path in sources)
+    assert text.count("===") == sum("===" in rule.check for rule in rules.values())
+    ranges = re.findall(r"= (?:Signed|AtMost|AtLeast)\(", text)
+    assert len(ranges) == sum("===" not in rule.check for rule in rules.values())
 
 
 def test_wires__each_bound_by_some_constraint(passport: Any, holder: Any) -> None:
