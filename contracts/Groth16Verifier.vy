@@ -94,36 +94,68 @@ def __init__(
 @view
 @external
 @reentrant
-def verify(proof: uint256[8], signals: DynArray[uint256, 8]) -> bool:
+def verify(proof: uint256[8], signals: uint256[8]) -> bool:
     """
     @notice Tells whether the proof is valid for the public signals. Returns False for anything else: it never
             reverts and never burns more than PAIRING_GAS. The caller asserts.
     @dev Coordinates and signals must be canonical, A, B and C must not be zero; whether they lie on their curves is
-         for the pairing precompile to say. Products of key points and signals cannot fail.
+         for the pairing precompile to say. Products of key points and canonical signals cannot fail. Comparisons are
+         joined without branches, and four products without intermediate copies: that is what the passport pays for.
     @param proof A, B, C as eight coordinates below P, imaginary parts of B first.
-    @param signals The public signals, each below R.
+    @param signals The public signals, each below R; those beyond `signal_count` must be zero.
     @return Whether the proof is valid.
     """
-    if len(signals) != signal_count:
-        return False
     if (
-        proof[0] >= P or proof[1] >= P or proof[2] >= P or proof[3] >= P
-        or proof[4] >= P or proof[5] >= P or proof[6] >= P or proof[7] >= P
-    ):
+        convert(proof[0] >= P, uint256)
+        | convert(proof[1] >= P, uint256)
+        | convert(proof[2] >= P, uint256)
+        | convert(proof[3] >= P, uint256)
+        | convert(proof[4] >= P, uint256)
+        | convert(proof[5] >= P, uint256)
+        | convert(proof[6] >= P, uint256)
+        | convert(proof[7] >= P, uint256)
+        | convert(signals[0] >= R, uint256)
+        | convert(signals[1] >= R, uint256)
+        | convert(signals[2] >= R, uint256)
+        | convert(signals[3] >= R, uint256)
+        | convert(signals[4] >= R, uint256)
+        | convert(signals[5] >= R, uint256)
+        | convert(signals[6] >= R, uint256)
+        | convert(signals[7] >= R, uint256)
+        | convert((proof[0] | proof[1]) == 0, uint256)
+        | convert((proof[2] | proof[3] | proof[4] | proof[5]) == 0, uint256)
+        | convert((proof[6] | proof[7]) == 0, uint256)
+    ) != 0:
         return False
-    if (
-        (proof[0] | proof[1]) == 0
-        or (proof[2] | proof[3] | proof[4] | proof[5]) == 0
-        or (proof[6] | proof[7]) == 0
-    ):
-        return False
-    sum: uint256[2] = _IC[0]
-    count: uint256 = 0
-    for signal: uint256 in signals:
-        if signal >= R:
+    count: uint256 = signal_count
+    sum: uint256[2] = empty(uint256[2])
+    if count >= 4:
+        sum = ecadd(
+            ecadd(
+                ecadd(
+                    ecadd(_IC[0], ecmul(_IC[1], signals[0])),
+                    ecmul(_IC[2], signals[1]),
+                ),
+                ecmul(_IC[3], signals[2]),
+            ),
+            ecmul(_IC[4], signals[3]),
+        )
+    else:
+        sum = ecadd(_IC[0], ecmul(_IC[1], signals[0]))
+        if count > 1:
+            sum = ecadd(sum, ecmul(_IC[2], signals[1]))
+        if count > 2:
+            sum = ecadd(sum, ecmul(_IC[3], signals[2]))
+        if (signals[3] | self._beyond(count, 1, signals[1]) | self._beyond(count, 2, signals[2])) != 0:
             return False
-        count += 1
-        sum = ecadd(sum, ecmul(_IC[count], signal))
+    if count > 4:
+        for i: uint256 in range(4, 8):
+            if i < count:
+                sum = ecadd(sum, ecmul(_IC[i + 1], signals[i]))
+            elif signals[i] != 0:
+                return False
+    elif (signals[4] | signals[5] | signals[6] | signals[7]) != 0:
+        return False
     ok: bool = False
     answer: Bytes[32] = b""
     ok, answer = raw_call(
@@ -135,6 +167,12 @@ def verify(proof: uint256[8], signals: DynArray[uint256, 8]) -> bool:
         revert_on_failure=False,
     )
     return ok and len(answer) == 32 and convert(answer, uint256) == 1
+
+
+@pure
+@internal
+def _beyond(count: uint256, place: uint256, signal: uint256) -> uint256:
+    return signal if place >= count else 0
 
 
 @view

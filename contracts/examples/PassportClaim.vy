@@ -5,7 +5,7 @@
 @title PassportClaim
 @license MIT
 @notice One claim per passport: keeps a beneficiary under each passport's pseudonym. It does not tell persons apart; one
-        person may hold several passports.
+        person may hold several passports. The least a gate needs; PassportVote shows one with an event.
 @custom:stop It cannot be stopped; a claim moves nothing of value.
 """
 
@@ -20,11 +20,6 @@ LEVEL: constant(uint256) = 2
 REGISTRY: public(immutable(IPassportRegistry))
 
 beneficiary_of: public(HashMap[uint256, address])  # nullifier => beneficiary
-
-
-event PassportClaimed:
-    nullifier: indexed(uint256)
-    beneficiary: indexed(address)
 
 
 @deploy
@@ -46,7 +41,6 @@ def claim(presentation: IPassportRegistry.Presentation):
     )
     assert self.beneficiary_of[nullifier] == empty(address), "claim: passport has claimed"
     self.beneficiary_of[nullifier] = presentation.beneficiary
-    log PassportClaimed(nullifier=nullifier, beneficiary=presentation.beneficiary)
 
 
 @view

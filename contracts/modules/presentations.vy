@@ -82,13 +82,17 @@ def _require_valid(
     assert presentation.level - 1 < MAX_LEVEL, "registry: level is unknown"
     assert presentation.nullifier != 0, "registry: nullifier is zero"
     assert presentation.beneficiary != empty(address), "registry: beneficiary is zero"
-    signals: DynArray[uint256, 8] = [
+    signals: uint256[8] = [
         (presentation.root + presentation.level) % R,
         presentation.nullifier,
         self._scope(asker, purpose),
         self._message(
             asker, presentation.beneficiary, payload, presentation.nonce, presentation.deadline
         ),
+        0,
+        0,
+        0,
+        0,
     ]
     assert staticcall IGroth16Verifier(VERIFIER).verify(
         presentation.proof, signals, skip_contract_check=True
