@@ -94,6 +94,11 @@ def circuit_folder(settings: Settings, name: str) -> Path:
     return settings.build_dir / "circuits" / name
 
 
+def is_development(settings: Settings, vk_hash: str) -> bool:
+    """Tell whether a verifying key serves local chains only: all but pinned ceremony keys."""
+    return load_manifest(manifest_path(settings)).is_development(vk_hash)
+
+
 def load_key(settings: Settings, name: str) -> CircuitKey:
     """Load a circuit's verifying key.
 

@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import re
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -302,7 +303,8 @@ def _build_all(
     else:
         watch.step(f"build {len(due)} circuits")
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(cores, mp_context=context) as pool:
+        before = multiprocessing.active_children()
+        with ProcessPoolExecutor(cores, context, _ignore_interrupt) as pool:
             futures = {
                 pool.submit(build_circuit, paths, job, pinned=pins.get(job.circuit.name)): job
                 for job in due
@@ -312,12 +314,18 @@ def _build_all(
                     fresh[futures[future].circuit.name] = future.result()
                     watch.advance(done, len(due))
             except BaseException:
-                pool.shutdown(wait=True, cancel_futures=True)
+                pool.shutdown(wait=False, cancel_futures=True)
+                for worker in set(multiprocessing.active_children()) - set(before):
+                    worker.terminate()
                 raise
     return [
         fresh.get(job.circuit.name) or artifacts.read_stamp(paths.output / job.circuit.name)
         for job in jobs
     ]
+
+
+def _ignore_interrupt() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def share(paths: Paths) -> None:

@@ -25,12 +25,14 @@ def run(
     cwd: Path | None = None,
     extra_env: Mapping[str, str] | None = None,
     pass_fds: Sequence[int] = (),
+    quiet: bool = False,
 ) -> bytes:
     """Run a program to its end and return its standard output.
 
     The environment holds nothing of ours; the program and all it started are killed when time
     is over (seconds) or we are interrupted. Raises ``ToolMissing`` when it cannot be started and
-    ``EnvironmentFault`` with the end of its output when it fails.
+    ``EnvironmentFault`` with the end of its output when it fails; ``quiet`` leaves that out, for
+    programs that hold secrets.
     """
     name = Path(command[0]).name
     try:
@@ -54,8 +56,8 @@ def run(
         finally:
             _kill_group(process)
     if process.returncode != 0:
-        said = (out + err).decode(errors="replace").strip()[-600:]
-        raise EnvironmentFault(f"{name} failed with status {process.returncode}: {said}")
+        said = "" if quiet else ": " + (out + err).decode(errors="replace").strip()[-600:]
+        raise EnvironmentFault(f"{name} failed with status {process.returncode}{said}")
     return out
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import platform
 import secrets
 import shutil
 import sys
@@ -30,6 +31,7 @@ NAMES = ("rapidsnark", "groth16py", "snarkjs")
 TIMEOUT = 600.0
 """Seconds after which a prover is given up."""
 _PROOF_BYTES = 256
+_SECCOMP = Path("/proc/sys/kernel/seccomp")
 _CHILD = Path(__file__).with_name("_groth16py_child.py")
 
 
@@ -72,8 +74,9 @@ class Groth16py:
     name: str = "groth16py"
 
     def available(self) -> bool:
-        """Look for the package without loading it."""
-        return sys.platform == "linux" and importlib.util.find_spec("groth16py") is not None
+        """Look for the package, without loading it, and for what confines it."""
+        confines = platform.machine() == "x86_64" and _SECCOMP.exists()
+        return confines and importlib.util.find_spec("groth16py") is not None
 
     def prove(self, zkey: Path, wtns: bytes) -> Proof:
         """Prove in a child that sees the key, the witness and nothing else."""
@@ -89,6 +92,7 @@ class Groth16py:
                 cwd=Path("/"),
                 extra_env={"RAYON_NUM_THREADS": "1"},
                 pass_fds=[descriptor],
+                quiet=True,
             )
         if len(out) != _PROOF_BYTES:
             raise EnvironmentFault("groth16py returned no proof")
@@ -134,7 +138,7 @@ def _prove_by_files(command: Sequence[str | Path], zkey: Path, wtns: bytes) -> P
     with child.secret_folder() as folder:
         (folder / "witness.wtns").write_bytes(wtns)
         files = [folder / name for name in ("witness.wtns", "proof.json", "public.json")]
-        child.run([*command, zkey.absolute(), *files], timeout=TIMEOUT, cwd=folder)
+        child.run([*command, zkey.absolute(), *files], timeout=TIMEOUT, cwd=folder, quiet=True)
         try:
             document = json.loads(files[1].read_bytes())
         except (OSError, ValueError) as error:

@@ -110,6 +110,15 @@ def test_run__failure_and_absence__reverts(tmp_path: Path) -> None:
         child.run([tmp_path / "absent"], timeout=10)
 
 
+def test_run__quiet_failure_shows_no_output() -> None:
+    script = "echo canary; echo canary >&2; exit 3"
+    with pytest.raises(EnvironmentFault, match="status 3: canary\ncanary"):
+        child.run(["/bin/sh", "-c", script], timeout=10)
+    with pytest.raises(EnvironmentFault) as refused:
+        child.run(["/bin/sh", "-c", script], timeout=10, quiet=True)
+    assert "canary" not in str(refused.value)
+
+
 def test_secret_folder__is_private_and_always_removed() -> None:
     seen = []
 
