@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .ONESHELL:
 PYTHON ?= python3.11
 VENV := .venv
+# real photos for the demo, one folder a person; without them portraits from packages play
+PHOTOS ?= $(wildcard ../shared/faces)
 BIN := $(VENV)/bin
 export UV_CUSTOM_COMPILE_COMMAND := make lock
 
@@ -30,7 +32,7 @@ build: tools
 
 .PHONY: demo
 demo: setup
-	$(BIN)/mip demo
+	$(BIN)/mip demo $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 .PHONY: doctor
 doctor: setup

@@ -221,7 +221,9 @@ class Registry:
         arguments = keccak256(purpose.encode()) + payload
         arguments += pack_words([min_level, int(strict)]) + encode_presentation(presentation)
         signature = f"check(bytes32,bytes32,uint256,bool,{PRESENTATION})"
-        return words(self._read(signature, arguments, sender=asker), 1)[0]
+        # a proof's deadline is judged by the clock of the next block, not of the last one
+        answer = self._read(signature, arguments, sender=asker, block="pending")
+        return words(answer, 1)[0]
 
     def enroll(self, identity_commitment: int, keys_root: int) -> Call:
         """Build the enrolment of the account that sends it."""

@@ -26,7 +26,6 @@ from mip_cli.flows import prove as flow
 from mip_cli.flows import verify as verify_flow
 from mip_cli.flows.proof_file import AppCall
 from mip_cli.models import Kind
-from mip_cli.units import MAX_DEADLINE
 
 SCHEMA = "mip.prove/1"
 
@@ -79,7 +78,7 @@ def _payload(text: str | None) -> bytes | None:
     "--valid-for",
     "validity",
     type=int,
-    default=MAX_DEADLINE,
+    default=flow.DEFAULT_VALIDITY,
     show_default=True,
     metavar="SECONDS",
     help="How long the proof can be used.",

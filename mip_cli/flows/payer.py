@@ -25,4 +25,4 @@ def load(settings: Settings, key_file: Path | None, password: Callable[[], str])
     rpc.close()
     if chain_id not in LOCAL_CHAIN_IDS:
         raise UsageFault(f"chain {chain_id} needs an account that pays", hint="add --key-file FILE")
-    return developer_signer(0)
+    return developer_signer(1)

@@ -40,6 +40,8 @@ from mip_cli.zk.passport_inputs import (
 from mip_cli.zk.prover import choose_prover
 
 ZERO_ADDRESS = Address("0x" + "0" * 40)
+DEFAULT_VALIDITY = MAX_DEADLINE // 2
+"""Seconds; leaves room for clocks that differ."""
 MIN_VALIDITY = 30
 """Seconds; a shorter deadline passes before a block is made."""
 
@@ -60,7 +62,7 @@ class Ask:
     """For whom the act is meant."""
     nonce: int = 0
     """As the app demands it."""
-    validity: int = MAX_DEADLINE
+    validity: int = DEFAULT_VALIDITY
     """Seconds the proof stays usable."""
 
 

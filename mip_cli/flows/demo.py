@@ -1,0 +1,192 @@
+"""The story of the README, played for real: a chain, photos, proofs, and what is refused."""
+
+from __future__ import annotations
+
+import secrets as system
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from mip_cli.chain.app import App, parse_invocation
+from mip_cli.chain.devnet import developer_signer
+from mip_cli.config import Settings
+from mip_cli.errors import MipError
+from mip_cli.flows import connection, demo_photos, dev, enroll, prove, verify
+from mip_cli.flows.demo_photos import Photos
+from mip_cli.flows.proof_file import AppCall, ProofFile
+from mip_cli.progress import Progress
+from mip_cli.units import Address
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One thing that was tried and what came of it."""
+
+    title: str
+    """What is tried, a sentence."""
+    outcome: str
+    """What happened."""
+    as_expected: bool
+    """Whether it happened as the protocol promises."""
+    seconds: float
+    """Wall time."""
+    facts: dict[str, object] = field(default_factory=dict)
+    """Figures worth seeing."""
+
+
+class Narrator(Protocol):
+    """Is told each scene as it ends."""
+
+    def scene(self, scene: Scene) -> None:
+        """Show a scene."""
+
+
+@dataclass
+class _Stage:
+    settings: Settings
+    narrator: Narrator
+    progress: Progress
+    scenes: list[Scene] = field(default_factory=list)
+
+    def play(self, title: str, act: Callable[[], tuple[str, dict[str, object]]]) -> None:
+        started = time.perf_counter()
+        outcome, facts = act()
+        self._end(Scene(title, outcome, True, time.perf_counter() - started, facts))
+
+    def refuse(self, title: str, kind: str, act: Callable[[], object]) -> None:
+        """Play something that must fail for one reason; another outcome breaks a promise."""
+        started = time.perf_counter()
+        try:
+            act()
+        except MipError as error:
+            right = type(error).__name__ == kind
+            outcome = f"refused: {error.message}"
+        else:
+            right, outcome = False, "accepted, which it must not be"
+        self._end(Scene(title, outcome, right, time.perf_counter() - started))
+
+    def _end(self, scene: Scene) -> None:
+        self.scenes.append(scene)
+        self.narrator.scene(scene)
+
+
+def passport(
+    settings: Settings, photos_dir: Path | None, narrator: Narrator, progress: Progress
+) -> list[Scene]:
+    """Play the chapter "passport" on a chain of its own and leave nothing behind.
+
+    Raises what the flows raise when a step fails that should not; a refusal that does not come
+    is a scene with ``as_expected`` false.
+    """
+    with _own_chain(settings, progress) as (place, chain):
+        photos = demo_photos.find(photos_dir, place.data_dir)
+        stage = _Stage(place, narrator, progress)
+        vote = chain.deployment.address("PassportVote")
+        claim = chain.deployment.address("PassportClaim")
+        _play(stage, photos, vote, claim)
+        return stage.scenes
+
+
+def _play(stage: _Stage, photos: Photos, vote: Address, claim: Address) -> None:
+    settings, progress = stage.settings, stage.progress
+    password = system.token_urlsafe(16).encode()
+    payer = developer_signer(dev.DEVELOPER)
+    proofs: dict[Address, ProofFile] = {}
+
+    def enroll_one(name: str, image: Path) -> tuple[str, dict[str, object]]:
+        wish = enroll.EnrollRequest(name, image, password)
+        done = enroll.enroll(settings, wish, payer, progress)
+        facts: dict[str, object] = {"leaf": done.index, "gas": done.gas_used}
+        return "enrolled; the chain holds salted commitments, the photo stayed here", facts
+
+    def prove_to(app: Address, call: AppCall, image: Path, secret: bytes = password) -> ProofFile:
+        ask = prove.Ask(app=app, call=call, beneficiary=payer.address)
+        request = prove.prepare(settings, ask, progress)
+        keys = prove.Keys("holder", secret, image)
+        proofs[app] = prove.prove(settings, ask, request, keys, progress).file
+        return proofs[app]
+
+    yes, claims = AppCall("vote(uint256)", ("1",)), AppCall("claim()", ())
+
+    def first_proof() -> tuple[str, dict[str, object]]:
+        file = prove_to(vote, yes, photos.again)
+        verify.verify_offline(settings, file, progress)
+        return "one proof: in the registry, same face, right password, this act only", {
+            "pseudonym": f"{file.nullifier:#x}"[:18],
+            "level": file.level,
+        }
+
+    def send(app: Address) -> tuple[str, dict[str, object]]:
+        receipt = verify.send(settings, proofs[app], payer, progress)
+        with connection.connect(settings) as link:
+            tally = App(link.rpc, vote).read("tally(uint256)", 1)
+        return "the app let the holder in", {"gas": receipt.gas_used, "votes for yes": tally}
+
+    def other_app() -> tuple[str, dict[str, object]]:
+        file = prove_to(claim, claims, photos.again)
+        if file.nullifier == proofs[vote].nullifier:
+            return "the same pseudonym in two apps", {}
+        return "another app sees another pseudonym; nothing joins the two", {
+            "pseudonym": f"{file.nullifier:#x}"[:18]
+        }
+
+    def with_other_choice() -> None:
+        changed = replace(
+            proofs[vote], call=AppCall("vote(uint256)", ("0",)), payload=_payload("0")
+        )
+        verify.verify_offline(settings, changed, progress)
+
+    stage.play(
+        f"The holder enrols with {photos.first_text}", lambda: enroll_one("holder", photos.first)
+    )
+    stage.play("Somebody else enrols", lambda: enroll_one("somebody", photos.other))
+    stage.play(f"The holder proves with {photos.again_text}", first_proof)
+    stage.refuse("The same proof for another choice", "ProofInvalid", with_other_choice)
+    stage.play("The proof goes to the voting contract", lambda: send(vote))
+    stage.refuse(
+        "A second vote with a fresh proof",
+        "AppRefusal",
+        lambda: (prove_to(vote, yes, photos.again), send(vote)),
+    )
+    stage.refuse(
+        "Another person's face, with the holder's file and password",
+        "FaceMismatch",
+        lambda: prove_to(claim, claims, photos.other),
+    )
+    stage.refuse(
+        "The holder's face with a wrong password",
+        "WrongSecret",
+        lambda: prove_to(claim, claims, photos.again, b"not the password"),
+    )
+    stage.play("The holder goes to another app", other_app)
+    stage.play("That app lets the holder in as well", lambda: send(claim))
+
+
+def _payload(choice: str) -> bytes:
+    return parse_invocation("vote(uint256)", [choice]).payload
+
+
+@contextmanager
+def _own_chain(settings: Settings, progress: Progress) -> Iterator[tuple[Settings, dev.DevChain]]:
+    with tempfile.TemporaryDirectory(prefix="mip-demo-") as folder:
+        port = _free_port()
+        place = settings.with_flags(
+            data_dir=Path(folder) / "data",
+            cache_dir=settings.cache_dir,
+            rpc_url=f"http://127.0.0.1:{port}",
+        )
+        try:
+            yield place, dev.up(place, progress, port=port, fresh=True)
+        finally:
+            dev.down(place)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,123 @@
+"""What a machine lacks to use a passport, looked at without touching a secret."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from contextlib import closing
+
+from mip_cli.chain.inspection import Check, CheckState, verify_deployment
+from mip_cli.chain.rpc import RpcClient
+from mip_cli.config import Settings
+from mip_cli.errors import MipError
+from mip_cli.flows.deploy import CIRCUIT, load_deployment
+from mip_cli.flows.models import list_models
+from mip_cli.progress import Progress
+from mip_cli.store import passports
+from mip_cli.zk.artifacts import CircuitKey, load_circuit
+from mip_cli.zk.prover import provers
+
+MIN_FREE = 256 * 1024 * 1024
+"""Bytes that circuits, models and caches need."""
+
+
+def examine(settings: Settings, progress: Progress, *, chain: bool = True) -> list[Check]:
+    """Look at everything and return one finding for each; raises nothing but bugs."""
+    checks: list[Check] = []
+    progress.step("checking files")
+    checks += _disk(settings)
+    checks += _passports(settings)
+    progress.step("checking models")
+    checks += _models(settings)
+    progress.step("checking circuits and provers")
+    key, found = _circuit(settings)
+    checks += found
+    checks += _provers(settings)
+    if chain:
+        progress.step("checking the chain")
+        checks += _chain(settings, key)
+    return checks
+
+
+def _guarded(name: str, look: Callable[[], list[Check]]) -> list[Check]:
+    try:
+        return look()
+    except MipError as error:
+        return [Check(name, CheckState.FAIL, error.message, error.hint)]
+
+
+def _disk(settings: Settings) -> list[Check]:
+    place = settings.data_dir
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    text = f"{free >> 20} MiB free at {place}"
+    if free < MIN_FREE:
+        return [Check("disk", CheckState.FAIL, text, "make room, or move with --data-dir")]
+    return [Check("disk", CheckState.OK, text)]
+
+
+def _passports(settings: Settings) -> list[Check]:
+    def look() -> list[Check]:
+        findings = passports.permission_findings(settings.data_dir)
+        if findings:
+            return [
+                Check("key files", CheckState.FAIL, f"{f.path}: {f.problem}", f.remedy)
+                for f in findings
+            ]
+        count = len(passports.list_names(settings.data_dir))
+        text = f"{count} passport{'' if count == 1 else 's'} in {settings.data_dir}"
+        return [Check("key files", CheckState.OK, text)]
+
+    return _guarded("key files", look)
+
+
+def _models(settings: Settings) -> list[Check]:
+    def look() -> list[Check]:
+        result = []
+        for model in list_models(settings):
+            if model.state == "ready":
+                result.append(Check(f"model {model.name}", CheckState.OK, "has its pinned hash"))
+            elif model.state == "changed":
+                text = f"{model.path} does not have its pinned hash"
+                result.append(
+                    Check(f"model {model.name}", CheckState.FAIL, text, "mip models build --force")
+                )
+            elif model.kind == "embedded":
+                text = "not built yet; the first use does it"
+                result.append(
+                    Check(f"model {model.name}", CheckState.WARN, text, "mip models build")
+                )
+        return result
+
+    return _guarded("models", look)
+
+
+def _circuit(settings: Settings) -> tuple[CircuitKey | None, list[Check]]:
+    name = f"circuit {CIRCUIT}"
+    try:
+        found = load_circuit(settings, CIRCUIT)
+    except MipError as error:
+        return None, [Check(name, CheckState.FAIL, error.message, error.hint)]
+    text = f"{found.constraints} constraints, verifying key {found.key_hash[:16]}"
+    if found.development:
+        remedy = "for a public chain: scripts/build_circuits.py --ptau FILE"
+        text += ", development: anyone can forge, local chains only"
+        return found, [Check(name, CheckState.WARN, text, remedy)]
+    return found, [Check(name, CheckState.OK, text)]
+
+
+def _provers(settings: Settings) -> list[Check]:
+    there = [prover.name for prover in provers(settings) if prover.available()]
+    if not there:
+        return [Check("prover", CheckState.FAIL, "none is installed", "make setup")]
+    return [Check("prover", CheckState.OK, f"{there[0]} is used; there: {', '.join(there)}")]
+
+
+def _chain(settings: Settings, key: CircuitKey | None) -> list[Check]:
+    def look() -> list[Check]:
+        with closing(RpcClient(settings.rpc_url)) as rpc:
+            deployment = load_deployment(settings, rpc.chain_id())
+            return verify_deployment(rpc, deployment, key.key.evm_words() if key else None)
+
+    return _guarded("chain", look)
