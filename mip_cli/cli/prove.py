@@ -48,11 +48,16 @@ def _payload(text: str | None) -> bytes | None:
 
 @click.command(
     epilog=example(
-        "mip prove --image now.jpg --app 0x... --call 'vote(uint256)' --arg 1 -o proof.json",
-        "mip prove --image now.jpg --app 0x... --call 'vote(uint256)' --arg 1 --send",
+        "mip prove --image now.jpg --app PassportVote --call 'vote(uint256)' --arg 1 -o proof.json",
+        "mip prove --image now.jpg --app PassportVote --call 'vote(uint256)' --arg 1 --send",
     )
 )
-@click.option("--app", required=True, metavar="ADDRESS", help="Contract that asks for the proof.")
+@click.option(
+    "--app",
+    required=True,
+    metavar="APP",
+    help="Contract that asks for the proof: its address, or its name where the suite is deployed.",
+)
 @click.option(
     "--image",
     type=click.Path(path_type=Path),
@@ -138,7 +143,7 @@ def prove(
     if send and call is None:
         raise UsageFault("--send needs the function to call", hint="add --call 'name(types)'")
     ask = flow.Ask(
-        app=proof_file.checked_address(app, "--app"),
+        app=flow.find_app(settings, app),
         call=call,
         payload=_payload(payload),
         beneficiary=proof_file.checked_address(beneficiary, "--beneficiary"),

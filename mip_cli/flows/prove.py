@@ -23,7 +23,7 @@ from mip_cli.flows import connection, face, passport_file
 from mip_cli.flows.connection import Connection
 from mip_cli.flows.enroll import require_home
 from mip_cli.flows.passport_keys import CIRCUIT, public_keys, spec_of
-from mip_cli.flows.proof_file import AppCall, ProofFile
+from mip_cli.flows.proof_file import AppCall, ProofFile, checked_address
 from mip_cli.models import Action, Kind, Request
 from mip_cli.progress import Progress
 from mip_cli.store.keyfile import Unlocked
@@ -95,6 +95,21 @@ class Proved:
     """Squared distance of the probe, None without the face. For the holder's eyes only."""
     seconds: dict[str, float]
     """Wall time of each part."""
+
+
+def find_app(settings: Settings, text: str) -> Address:
+    """Return an app's address from its address, or from its name in the deployment record.
+
+    Raises ``UsageFault`` for what is neither.
+    """
+    if text.startswith("0x"):
+        return checked_address(text, "the app")
+    with connection.connect(settings) as link:
+        found = link.deployment.find(text)
+    if found is None:
+        names = ", ".join(contract.name for contract in link.deployment.contracts)
+        raise UsageFault(f"no app is called {text}", hint=f"give an address, or one of: {names}")
+    return found.address
 
 
 def prepare(settings: Settings, ask: Ask, progress: Progress) -> Request:
