@@ -95,6 +95,9 @@ def main(
         if error.hint:
             click.echo(f"mip: hint: {error.hint}", err=True)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        click.echo("mip: error: interrupted", err=True)
+        sys.exit(130)
 
 
 def _phase2(

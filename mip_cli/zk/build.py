@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
 import json
 import multiprocessing
@@ -10,6 +11,7 @@ import os
 import re
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -33,6 +35,8 @@ BUILDER = 1
 """Raise when a change of this package changes what a build leaves."""
 BN128_SOURCE = Path("wasmcurves/build/bn128.wasm")
 """Place of the curve arithmetic below node_modules."""
+_PR_SET_PDEATHSIG = 1
+"""Linux: the signal a process gets when its parent dies."""
 _INCLUDE = re.compile(r'^\s*include\s+"([^"]+)"\s*;', re.MULTILINE)
 
 
@@ -168,7 +172,10 @@ def build_circuit(
     name = circuit.name
     clock = [time.perf_counter()]
     watch.step(f"compile {name}")
-    compiled = compiler.compile_circuit(circuit, paths.circuits, paths.node_modules, paths.cache)
+    paths.output.mkdir(parents=True, exist_ok=True)
+    compiled = compiler.compile_circuit(
+        circuit, paths.circuits, paths.node_modules, paths.cache, paths.output
+    )
     system = r1cs.read(compiled.r1cs)
     _check(circuit, system, compiled.sym)
     clock.append(time.perf_counter())
@@ -304,7 +311,7 @@ def _build_all(
         watch.step(f"build {len(due)} circuits")
         context = multiprocessing.get_context("spawn")
         before = multiprocessing.active_children()
-        with ProcessPoolExecutor(cores, context, _ignore_interrupt) as pool:
+        with ProcessPoolExecutor(cores, context, _start_worker) as pool:
             futures = {
                 pool.submit(build_circuit, paths, job, pinned=pins.get(job.circuit.name)): job
                 for job in due
@@ -324,8 +331,10 @@ def _build_all(
     ]
 
 
-def _ignore_interrupt() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _start_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
 
 
 def share(paths: Paths) -> None:

@@ -63,16 +63,22 @@ def main_source(circuit: Circuit) -> str:
 
 
 def compile_circuit(
-    circuit: Circuit, circuits_dir: Path, node_modules: Path, cache_dir: Path
+    circuit: Circuit,
+    circuits_dir: Path,
+    node_modules: Path,
+    cache_dir: Path,
+    scratch: Path | None = None,
 ) -> Compiled:
     """Compile one circuit of ``circuits_dir`` with the compiler and circomlib in node_modules.
+
+    Works in a temporary folder, below ``scratch`` if given.
 
     Raises ``CheckFailed`` with circom's words when the circuit is wrong or draws a warning,
     ``ArtifactMismatch`` when the compiler is not the pinned one.
     """
     code = wasm.read_pinned(node_modules / CIRCOM_WASM, CIRCOM_SHA256, "run `make setup`")
     module = wasm.load_module(code, cache_dir)
-    with tempfile.TemporaryDirectory(prefix="mip-circom-") as folder:
+    with tempfile.TemporaryDirectory(prefix=".circom-", dir=scratch) as folder:
         work = Path(folder)
         shutil.copytree(circuits_dir, work / "circuits", ignore=_only_sources)
         shutil.copytree(node_modules / CIRCOMLIB, work / _VENDOR, ignore=_only_sources)

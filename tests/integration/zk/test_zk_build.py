@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -186,3 +188,35 @@ def test_script__wrong_request__reverts(arguments: list[str], code: int) -> None
     done = subprocess.run([sys.executable, script, *arguments], capture_output=True, check=False)
     assert done.returncode == code
     assert done.stderr.startswith(b"mip: error: ")
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
+def test_script__interrupted_leaves_no_process_and_starts_anew(
+    sent: signal.Signals, code: int, tmp_path: Path
+) -> None:
+    checkout = find_checkout()
+    assert checkout is not None
+    script = checkout / "scripts" / "build_circuits.py"
+    environment = dict(os.environ, MIP_BUILD_DIR=str(tmp_path))
+    with subprocess.Popen(
+        [sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    ) as process:
+        deadline = time.monotonic() + 30
+        while len(_compiling(tmp_path)) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(sent)
+        _, said = process.communicate(timeout=10)  # returns when the last worker is gone
+    assert process.returncode == code
+    assert b"Traceback" not in said
+    assert _compiling(tmp_path)
+    done = subprocess.run(
+        [sys.executable, script, "--dry-run"], env=environment, capture_output=True, check=True
+    )
+    assert b"cannot read" in done.stdout
+    paths = build.Paths(tmp_path, tmp_path, tmp_path / "circuits", tmp_path)
+    with build._locked(paths.output):
+        assert not _compiling(tmp_path)
+
+
+def _compiling(build_dir: Path) -> list[Path]:
+    return list((build_dir / "circuits").glob(".circom-*"))
