@@ -13,6 +13,7 @@ from typing import Any
 
 from eth_account import Account
 from groth16_simulator import Trapdoor
+from typed_data import typed_enrollment
 from web3 import HTTPProvider, Web3
 
 from mip_cli.chain import poseidon2_evm
@@ -116,40 +117,6 @@ class Suite:
         scope = chain.scope_of(asker, Web3.keccak(text=purpose)).call()
         proof = self.trapdoor.prove([(root + 2) % R, nullifier, scope, message], seed)
         return root, 2, nullifier, beneficiary, 7, deadline, proof
-
-
-def typed_enrollment(
-    chain_id: int, registry: str, identity: int, keys: int, anchor: str, deadline: int
-) -> dict[str, Any]:
-    """Return the EIP-712 document of an enrolment, as a wallet shows it."""
-    fields = ("name", "string"), ("version", "string"), ("chainId", "uint256")
-    return {
-        "types": {
-            "EIP712Domain": [
-                *({"name": name, "type": kind} for name, kind in fields),
-                {"name": "verifyingContract", "type": "address"},
-            ],
-            "Enroll": [
-                {"name": "identityCommitment", "type": "uint256"},
-                {"name": "keysRoot", "type": "uint256"},
-                {"name": "anchor", "type": "address"},
-                {"name": "deadline", "type": "uint256"},
-            ],
-        },
-        "primaryType": "Enroll",
-        "domain": {
-            "name": "MIP PassportRegistry",
-            "version": "1",
-            "chainId": chain_id,
-            "verifyingContract": registry,
-        },
-        "message": {
-            "identityCommitment": identity,
-            "keysRoot": keys,
-            "anchor": anchor,
-            "deadline": deadline,
-        },
-    }
 
 
 def measure() -> dict[str, int]:

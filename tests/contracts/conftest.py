@@ -1,0 +1,29 @@
+"""Fixtures for the contract tests: titanoboa with the pairing precompiles routed to a native EVM."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from deployment import Deployment, deploy, route_precompiles
+
+
+@pytest.fixture(scope="session")
+def deployed() -> Deployment:
+    """The suite, deployed once for all tests."""
+    route_precompiles()
+    return deploy()
+
+
+@pytest.fixture
+def suite(deployed: Deployment) -> Iterator[Deployment]:
+    """The suite, rolled back after each test."""
+    import boa
+
+    with boa.env.anchor():
+        yield deployed
