@@ -140,7 +140,7 @@ class _Run:
             where = f" (rule in {places[0][0]}, line {places[0][1]})" if places else ""
             raise ProofInvalid(
                 f"no proof exists for these inputs: a rule of the circuit does not hold{where}",
-                hint="face, password or passport differ from what was enrolled",
+                hint="face, password, passport and path given do not belong together",
             ) from None
         except wasmtime.Trap as error:
             raise EnvironmentFault("the witness program crashed") from error

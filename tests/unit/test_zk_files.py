@@ -25,7 +25,8 @@ from mip_cli.errors import (
     UsageFault,
 )
 from mip_cli.zk import binfile, constants, ptau, r1cs, setup, wasm, witness, zkey
-from mip_cli.zk.compiler import main_source, own_warnings
+from mip_cli.zk.bn128 import BN128_SHA256
+from mip_cli.zk.compiler import CIRCOM_SHA256, main_source, own_warnings
 from mip_cli.zk.manifest import Manifest, load_manifest, parse_manifest
 from mip_cli.zk.prover import choose_prover, provers
 
@@ -77,6 +78,7 @@ def test_manifest__of_the_project_is_valid() -> None:
     checkout = find_checkout()
     assert checkout is not None
     found = load_manifest(checkout / "circuits" / "circuits.json")
+    assert found.tools == {"circom.wasm": CIRCOM_SHA256, "bn128.wasm": BN128_SHA256}
     assert found.circuit("passport").signals == ("rootLevel", "nullifier", "scope", "message")
 
 
