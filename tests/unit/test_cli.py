@@ -186,6 +186,10 @@ def test_failure__traceback_only_for_developers(capsys, failing, monkeypatch):
     monkeypatch.setenv("MIP_DEBUG", "1")
     assert main(["doctor"]) == 70
     assert "Traceback" in capsys.readouterr().err
+    failing(WrongSecret("no"))
+    assert main(["doctor"]) == 5
+    assert "Traceback" not in capsys.readouterr().err, "an expected failure needs none"
+    failing(ValueError("detail"))
     monkeypatch.setenv("MIP_DEBUG", "0")
     assert main(["doctor"]) == 70
     assert "Traceback" not in capsys.readouterr().err

@@ -52,6 +52,32 @@ def test_write__replaces(tmp_path):
     assert names(tmp_path) == ["f"]
 
 
+def test_write__is_durable_in_this_order(tmp_path, monkeypatch):
+    """What a power cut leaves depends on the order; no kill of a process can show it."""
+    done = []
+
+    def record(name: str) -> None:
+        real = getattr(os, name)
+
+        def step(*args: object) -> object:
+            folder = name == "fsync" and stat.S_ISDIR(os.fstat(args[0]).st_mode)
+            done.append("fsync folder" if folder else name)
+            return real(*args)
+
+        monkeypatch.setattr(os, name, step)
+
+    for name in ("write", "fsync", "replace", "link"):
+        record(name)
+    files.atomic_write(tmp_path / "f", OLD, overwrite=False)
+    files.atomic_write(tmp_path / "f", NEW)
+    files.remove_file(tmp_path / "f")
+    assert done == [
+        *("write", "fsync", "link", "fsync folder"),
+        *("write", "fsync", "replace", "fsync folder"),
+        "fsync folder",
+    ]
+
+
 def test_write__keeps_an_existing_file(tmp_path):
     files.atomic_write(tmp_path / "f", OLD, overwrite=False)
     with pytest.raises(UsageFault, match="exists"):

@@ -134,9 +134,10 @@ def test_load__damage_is_told_not_skipped(tmp_path, journal):
     journal.begin(intent())
     (path,) = entry_files(tmp_path)
     good = path.read_bytes()
-    changed = json.loads(good) | {"nonce": 1}
-    raw_changed = json.loads(good) | {"raw": "0x00"}
-    for bad in (b"", good[:-5], json.dumps(changed).encode(), json.dumps(raw_changed).encode()):
+    document = json.loads(good)
+    forged = [{"raw": "0x00"}, {"nonce": -1}, {"nonce": "0"}, {"sender": "x"}, {"state": "lost"}]
+    spelt = [json.dumps(document | change, indent=2).encode() + b"\n" for change in forged]
+    for bad in (b"", good[:-5], good + b" ", json.dumps(document).encode(), *spelt):
         path.write_bytes(bad)
         with pytest.raises(FileInvalid, match="damaged"):
             journal.pending(31337, SENDER)

@@ -217,6 +217,16 @@ def test_open__payload_of_another_passport(path, created):
         open_cheap(path)
 
 
+def test_open__secrets_of_another_password(path, created):
+    """Even the holder of the root key cannot pair a slot with another password's commitment."""
+    other = replace(created.secrets, password_kdf=KdfParams(bytes(32), 16, 1, 1))
+    slots = created.envelope.slots
+    envelope = keyfile._seal(slots, created.root_key, other, keyfile.system_rng)
+    path.write_bytes(keyfile._serialize(envelope))
+    with pytest.raises(FileInvalid, match="contradicts itself"):
+        open_cheap(path)
+
+
 def test_header__tells_nothing_of_the_holder(path, created):
     text = path.read_text()
     document = json.loads(text)

@@ -121,15 +121,15 @@ def test_list__names_without_password(settings, capsys, monkeypatch, tmp_path):
     assert (output.out, output.err[:10]) == ("", "mip: note:")
 
 
-def on_a_terminal(data_dir: Path, typed: bytes) -> tuple[int, str]:
-    """Run ``mip passport show`` on a terminal of its own; return exit code and screen."""
+def on_a_terminal(command: list[str], *typed: bytes) -> tuple[int, str]:
+    """Run a command on a terminal of its own, answering each prompt; return code and screen."""
     screen, device = pty.openpty()
 
     def own_terminal() -> None:
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
     process = subprocess.Popen(
-        [sys.executable, "-m", "mip_cli", "--data-dir", str(data_dir), "passport", "show"],
+        [sys.executable, *command],
         stdin=device,
         stdout=device,
         stderr=device,
@@ -138,21 +138,24 @@ def on_a_terminal(data_dir: Path, typed: bytes) -> tuple[int, str]:
         env=os.environ | {"TERM": "xterm", "NO_COLOR": "1"},
     )
     os.close(device)
-    shown = b""
+    shown, answers = b"", list(typed)
     while True:
         try:
-            data = os.read(screen, 4096)
+            shown += os.read(screen, 4096)
         except OSError:  # the last holder of the terminal has gone
             break
-        before, shown = shown, shown + data
-        if b": " in shown and b": " not in before:
-            os.write(screen, typed)
+        if answers and shown.endswith(b": "):
+            os.write(screen, answers.pop(0))
     os.close(screen)
     return process.wait(timeout=20), shown.decode()
 
 
+def show_command(data_dir: Path) -> list[str]:
+    return ["-m", "mip_cli", "--data-dir", str(data_dir), "passport", "show"]
+
+
 def test_terminal__password_is_asked_and_not_echoed(data_dir):
-    code, shown = on_a_terminal(data_dir[0], PASSWORD.encode() + b"\n")
+    code, shown = on_a_terminal(show_command(data_dir[0]), PASSWORD.encode() + b"\n")
     assert code == 0, shown
     assert shown.startswith("password of passport default: ")
     assert "registry" in shown
@@ -161,6 +164,37 @@ def test_terminal__password_is_asked_and_not_echoed(data_dir):
 
 
 def test_terminal__interrupt_at_the_prompt(data_dir):
-    code, shown = on_a_terminal(data_dir[0], b"\x03")
+    code, shown = on_a_terminal(show_command(data_dir[0]), b"\x03")
     assert code == 130
     assert "mip: error: interrupted" in shown
+
+
+def test_terminal__end_of_input_at_the_prompt(data_dir):
+    code, shown = on_a_terminal(show_command(data_dir[0]), b"\x04")
+    assert code == 2
+    assert "mip: error: no password was given" in shown
+
+
+NEW_PASSWORD = """
+from mip_cli.cli import _io
+try:
+    print("got", len(_io.read_password(None, prompt="new password", confirm=True)))
+except Exception as error:
+    print("refused", error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("typed", "outcome"),
+    [
+        ((b"canary123\n", b"canary123\n"), "got 9"),
+        ((b"canary123\n", b"canary124\n"), "refused the two passwords differ"),
+        ((b"canary\n", b"canary\n"), "refused the password has fewer than 8 characters"),
+    ],
+)
+def test_terminal__new_password_is_asked_twice(typed, outcome):
+    _, shown = on_a_terminal(["-c", NEW_PASSWORD], *typed)
+    assert outcome in shown
+    assert "canary" not in shown
+    assert shown.startswith("new password: ")
+    assert "the same again: " in shown
