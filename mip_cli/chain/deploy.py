@@ -89,11 +89,12 @@ def deploy(sender: Sender, parts: Sequence[Part], progress: Progress | None = No
     created = 0
     for number, part in enumerate(parts, 1):
         observer.step(f"checking {part.name}")
+        label = f"deploy:{sender.chain_id}:{part.name}:{part.address}"
+        sender.settle(label, observer)
         code = rpc.code(part.address)
         if not code:
             publish_proxy(sender, observer)
             observer.step(f"deploying {part.name} ({number} of {len(parts)})")
-            label = f"deploy:{sender.chain_id}:{part.name}:{part.address}"
             sender.send(label, create2_call(part.init_code), observer)
             code = rpc.code(part.address)
             created += 1

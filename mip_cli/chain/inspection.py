@@ -9,7 +9,7 @@ from enum import StrEnum
 from mip_cli.chain.abi import pack_words, selector, words
 from mip_cli.chain.deployments import POSEIDON2, REGISTRY, VERIFIER, Deployment
 from mip_cli.chain.registry import Registry
-from mip_cli.chain.rpc import RpcClient
+from mip_cli.chain.rpc import RpcClient, hexbytes
 from mip_cli.config import LOCAL_CHAIN_IDS
 from mip_cli.crypto.binding import keccak256
 from mip_cli.errors import MipError, WrongChain
@@ -62,7 +62,7 @@ def verify_deployment(
         text = "requests travel unencrypted to another machine"
         checks.append(Check("transport", CheckState.WARN, text, "use an https:// URL"))
     try:
-        checks += _code(rpc, deployment)
+        checks += _history(rpc, deployment) + _code(rpc, deployment)
         if all(check.state is not CheckState.FAIL for check in checks):
             checks += _wiring(rpc, deployment, key_words)
     except MipError as error:
@@ -92,6 +92,14 @@ def pack_key(key_words: Sequence[int]) -> bytes:
     """Encode alpha, beta, gamma, delta and the points of IC as the verifier's constructor does."""
     fixed, points = key_words[:KEY_HEAD], key_words[KEY_HEAD:]
     return pack_words([*fixed, 32 * (KEY_HEAD + 1), len(points) // 2, *points])
+
+
+def _history(rpc: RpcClient, deployment: Deployment) -> list[Check]:
+    block = rpc.call("eth_getBlockByNumber", hex(deployment.block), False)
+    if isinstance(block, dict) and hexbytes(block.get("hash"), 32) == deployment.block_hash:
+        return []
+    text = "the chain was started afresh or rewritten since the deployment was recorded"
+    return [Check("history", CheckState.FAIL, text, REDEPLOY)]
 
 
 def _code(rpc: RpcClient, deployment: Deployment) -> list[Check]:

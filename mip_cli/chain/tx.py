@@ -7,6 +7,7 @@ was used by another transaction and it has no receipt.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -42,6 +43,10 @@ FINAL_AFTER = 3
 """Blocks that make a transaction final on a public chain, its own included."""
 DEFAULT_TIP = 10**9
 """Wei per gas for the block builder when the node names none."""
+MAX_TIP = 5 * 10**9
+"""Wei per gas; nodes name more after a single dear transaction. Twice the base fee, if higher."""
+OPEN = (TransactionState.SIGNED, TransactionState.SENT)
+"""States of a transaction whose end is not known."""
 _KNOWN = ("already known", "known transaction", "already imported", "already exists")
 _SPENT = ("nonce too low", "nonce is too low", "nonce too small")
 
@@ -93,7 +98,9 @@ class Sender:
             tip = quantity(self.rpc.call("eth_maxPriorityFeePerGas"))
         except NodeRefused:
             tip = DEFAULT_TIP
-        return Quote(gas, 2 * quantity(block["baseFeePerGas"]) + tip, tip)
+        base = quantity(block["baseFeePerGas"])
+        tip = min(tip, max(MAX_TIP, 2 * base))
+        return Quote(gas, 2 * base + tip, tip)
 
     def send(self, label: str, call: Call, progress: Progress | None = None) -> Receipt:
         """Do a thing once and return its receipt, also when an earlier run began it.
@@ -123,6 +130,14 @@ class Sender:
             except (TransactionDead, ChainRefusal):
                 continue
         return receipts
+
+    def settle(self, label: str, progress: Progress | None = None) -> None:
+        """Finish the open transaction of a label, if an earlier run left one."""
+        entry = self._journal.find(label)
+        if entry is not None and self._is_ours(entry) and entry.state in OPEN:
+            (progress or Silent()).step("resuming a transaction of an earlier run")
+            with contextlib.suppress(TransactionDead, ChainRefusal):
+                self._drive(entry.intent)
 
     def receipt(self, tx_hash: bytes) -> Receipt | None:
         """Return the receipt in the chain as it is now; None when there is none.
