@@ -16,7 +16,7 @@ from mip_cli.face.geometry import Box, Detection, Landmarks, Pixels
 
 MIN_WIDTH = 60
 """Pixels across the face box; below, the embedding network sees mostly interpolation."""
-MIN_SHARPNESS = 0.05
+MIN_SHARPNESS = 0.06
 """Deviation of the Laplacian over deviation of the grey levels, on a face of 112 pixels."""
 MIN_CONTRAST = 10.0
 """Standard deviation of the grey levels, of 255."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
 
 from mip_cli.config import Settings
 from mip_cli.errors import ArtifactMismatch, MipError, NetworkDown, UsageFault
@@ -15,8 +17,13 @@ from mip_cli.face.optional import OPTIONAL, OptionalModel
 from mip_cli.progress import Progress
 from mip_cli.store import files
 
+if TYPE_CHECKING:
+    import requests
+
 CONNECT_TIMEOUT = 10.0
 """Seconds until a server must answer, and between two pieces of a download."""
+TOTAL_TIMEOUT = 900.0
+"""Seconds a whole download may take."""
 _CHUNK = 1 << 16
 _REDIRECTS = 5
 _PUBLIC = 0o644
@@ -136,36 +143,42 @@ def _download(url: str, model: OptionalModel, progress: Progress) -> bytes:
     import requests
 
     hint = f"try again later, or put {model.file} into MIP_MODEL_DIR yourself"
-    session = requests.Session()
-    session.max_redirects = _REDIRECTS
-    session.headers["Accept-Encoding"] = "identity"
-    session.hooks["response"].append(_refuse_plain_http)
-    _check_scheme(url)
+    place, deadline = url, time.monotonic() + TOTAL_TIMEOUT
     received = bytearray()
     try:
-        with session, session.get(url, stream=True, timeout=CONNECT_TIMEOUT) as response:
-            if response.status_code != 200:
-                raise NetworkDown(f"{url} answers {response.status_code}", hint=hint)
-            for piece in response.iter_content(_CHUNK):
-                received += piece
-                if len(received) > model.max_bytes:
-                    raise ArtifactMismatch(f"{url} serves more bytes than {model.file} has")
-                progress.advance(len(received), model.max_bytes)
+        with requests.Session() as session:
+            session.headers["Accept-Encoding"] = "identity"
+            response = _follow(session, url)
+            with response:
+                if response.status_code != 200:
+                    raise NetworkDown(f"{place} answers {response.status_code}", hint=hint)
+                for piece in response.iter_content(_CHUNK):
+                    received += piece
+                    if len(received) > model.max_bytes:
+                        raise ArtifactMismatch(f"{place} serves more bytes than {model.file} has")
+                    if time.monotonic() > deadline:
+                        raise NetworkDown(f"{place} is too slow", hint=hint)
+                    progress.advance(len(received), model.max_bytes)
     except requests.RequestException as error:
-        raise NetworkDown(f"cannot fetch {url}: {type(error).__name__}", hint=hint) from error
+        raise NetworkDown(f"cannot fetch {place}: {type(error).__name__}", hint=hint) from error
     if hashlib.sha256(received).hexdigest() != model.sha256:
         raise ArtifactMismatch(
-            f"{url} does not serve the pinned {model.file}; nothing was kept",
+            f"{place} does not serve the pinned {model.file}; nothing was kept",
             hint="the place may have changed the file: do not use it without reading why",
         )
     return bytes(received)
 
 
-def _refuse_plain_http(response: object, *args: object, **kwargs: object) -> None:
-    """Stop a redirect away from https before it is followed."""
-    location = getattr(response, "headers", {}).get("location", "")
-    if "://" in location:
-        _check_scheme(location)
+def _follow(session: requests.Session, url: str) -> requests.Response:
+    """Open a URL and follow redirects ourselves, so that none leaves https unseen."""
+    for _ in range(_REDIRECTS):
+        _check_scheme(url)
+        response = session.get(url, stream=True, allow_redirects=False, timeout=CONNECT_TIMEOUT)
+        if not response.is_redirect:
+            return response
+        response.close()
+        url = urljoin(url, response.headers["location"])
+    raise NetworkDown(f"{url} redirects too often")
 
 
 def _check_scheme(url: str) -> None:
