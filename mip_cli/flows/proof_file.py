@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mip_cli.crypto import jsontext
 from mip_cli.crypto.binding import message_of, scope_of
 from mip_cli.crypto.field import R
 from mip_cli.errors import FileInvalid, ProofInvalid, UsageFault
@@ -144,13 +145,13 @@ def decode(data: bytes) -> ProofFile:
     if len(data) > MAX_BYTES:
         raise FileInvalid(f"the proof file is larger than {MAX_BYTES} bytes")
     try:
-        document = json.loads(data.decode(), object_pairs_hook=_no_duplicates)
+        document = jsontext.parse(data)
         if not isinstance(document, dict) or set(document) != _SNARKJS | {"mip"}:
             raise ValueError("it is not a proof with its bindings")
         return _read(document["mip"], document)
     except ProofInvalid:
         raise
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise FileInvalid(f"the proof file cannot be read: {error}") from error
 
 
@@ -225,10 +226,3 @@ def _element(mip: Mapping[str, object], name: str) -> int:
     if not 0 < int(value) < R:
         raise ValueError(f"{name} must be a field element other than 0")
     return int(value)
-
-
-def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise ValueError("a member appears twice")
-    return result
