@@ -12,7 +12,7 @@ from mip_cli.errors import ArtifactMismatch, UsageFault
 from mip_cli.face import weights
 from mip_cli.face.align import face_chip
 from mip_cli.face.detect import detect_faces
-from mip_cli.face.embed import embed_dlib
+from mip_cli.face.embed import embed_dlib, unit
 from mip_cli.face.geometry import Box, Detection, Landmarks, Pixels
 from mip_cli.face.landmarks import LandmarkPredictor
 from mip_cli.face.optional import find_model
@@ -193,10 +193,3 @@ class YunetSfaceBackend:
         row[0, 4:14] = landmarks.points.reshape(-1)
         chip = self._net.alignCrop(np.ascontiguousarray(image[..., ::-1]), row)
         return unit(self._net.feature(chip).reshape(-1).copy())
-
-
-def unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return a vector at unit length; a zero vector stays zero and is refused at enrolment."""
-    length = float(np.linalg.norm(vector))
-    result: NDArray[np.float32] = (vector / length if length > 0 else vector).astype(np.float32)
-    return result

@@ -15,3 +15,10 @@ def embed_dlib(model: Model, chip: Pixels) -> NDArray[np.float32]:
     tensor = (chip.astype(np.float32) - MEANS) / np.float32(256)
     result = model.run(np.ascontiguousarray(tensor.transpose(2, 0, 1)[None]))
     return np.asarray(result[0], dtype=np.float32)
+
+
+def unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a vector at unit length; a zero vector stays zero and is refused at enrolment."""
+    length = float(np.linalg.norm(vector))
+    result: NDArray[np.float32] = (vector / length if length > 0 else vector).astype(np.float32)
+    return result

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mip_cli.config import Settings
 from mip_cli.errors import ArtifactMismatch, ToolMissing
+from mip_cli.face.embed import unit
 from mip_cli.face.geometry import Box, Detection, Landmarks, Pixels
 from mip_cli.face.optional import search_dirs
 from mip_cli.face.spec import FaceSpec, insightface_spec
@@ -43,18 +44,19 @@ class InsightfaceBackend:
             ) from error
         self._face: Any = Face
         # An absolute folder is the one form for which the package downloads nothing.
-        self._app: Any = FaceAnalysis(
-            name=str(folder.resolve()),
-            allowed_modules=["detection", "recognition"],
-            providers=["CPUExecutionProvider"],
-        )
-        self._app.prepare(ctx_id=-1, det_size=(640, 640))
-        models = self._app.models
-        if "detection" not in models or "recognition" not in models:
-            raise ArtifactMismatch(
-                f"{folder} lacks a detection or a recognition model",
-                hint="use the folder of one complete insightface model",
+        try:
+            self._app: Any = FaceAnalysis(
+                name=str(folder.resolve()),
+                allowed_modules=["detection", "recognition"],
+                providers=["CPUExecutionProvider"],
             )
+            self._app.prepare(ctx_id=-1, det_size=(640, 640))
+            models = self._app.models
+            complete = "recognition" in models and models["detection"].use_kps
+        except Exception as error:  # the package asserts, and hands on whatever its parts raise
+            raise _incomplete(folder) from error
+        if not complete:
+            raise _incomplete(folder)
         self.spec: FaceSpec = insightface_spec(
             _sha256(models["detection"].model_file), _sha256(models["recognition"].model_file)
         )
@@ -62,6 +64,8 @@ class InsightfaceBackend:
     def detect(self, image: Pixels) -> list[Detection]:
         """Return all faces, as the package orders them."""
         boxes, points = self._app.det_model.detect(_bgr(image), max_num=0, metric="default")
+        if not len(boxes):
+            return []
         return [
             Detection(Box(*(float(side) for side in row[:4])), float(row[4]), np.asarray(point))
             for row, point in zip(boxes, points, strict=True)
@@ -76,8 +80,14 @@ class InsightfaceBackend:
         """Return 512 numbers of unit length."""
         face = self._face(kps=landmarks.points.astype(np.float32))
         vector = np.asarray(self._app.models["recognition"].get(_bgr(image), face)).reshape(-1)
-        result: NDArray[np.float32] = (vector / np.linalg.norm(vector)).astype(np.float32)
-        return result
+        return unit(vector.astype(np.float32))
+
+
+def _incomplete(folder: Path) -> ArtifactMismatch:
+    return ArtifactMismatch(
+        f"{folder} lacks a usable detection or recognition model",
+        hint="use the folder of one complete insightface model",
+    )
 
 
 def _bgr(image: Pixels) -> Pixels:

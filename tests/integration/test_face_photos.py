@@ -1,5 +1,6 @@
 """The whole way from photos to verdicts, with the real models on public-domain portraits."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,13 @@ import pytest
 import skimage.data
 
 from mip_cli.config import Settings, find_checkout
-from mip_cli.errors import ArtifactMismatch, FaceUnusable, FileInvalid, UsageFault
+from mip_cli.errors import (
+    ArtifactMismatch,
+    FaceUnusable,
+    FileInvalid,
+    ToolMissing,
+    UsageFault,
+)
 from mip_cli.face.backends import YunetSfaceBackend, open_backend
 from mip_cli.face.spec import DLIB_SPEC, YUNET_DLIB_SPEC, YUNET_SFACE_SPEC
 from mip_cli.flows import face as flow
@@ -192,6 +199,15 @@ def test_backend__without_its_models__refused(
 ) -> None:
     with pytest.raises(ArtifactMismatch, match=reason):
         open_backend(name, replace(settings, model_dir=tmp_path))
+
+
+def test_insightface__without_its_package__refused(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "insightface").mkdir()
+    monkeypatch.setitem(sys.modules, "insightface.app", None)  # as when it is not installed
+    with pytest.raises(ToolMissing, match="insightface is not installed"):
+        open_backend("insightface", replace(settings, model_dir=tmp_path))
 
 
 def test_backend__with_a_wrong_model__refused(settings: Settings, tmp_path: Path) -> None:
