@@ -19,7 +19,6 @@ from mip_cli.face.dlibfile import (
     ConvLayer,
     DenseLayer,
     Layer,
-    Network,
     PlainLayer,
     floats_from_pairs,
     packed_integers,
@@ -273,12 +272,3 @@ class _Stream:
 def _cascade(stream: _Stream, per_tree: int) -> NDArray[np.int64]:
     stream.expect(_TREES)
     return stream.take(_TREES * per_tree).reshape(_TREES, per_tree)
-
-
-__all__ = [
-    "CHIP_SIZE",
-    "Network",
-    "detector_to_onnx",
-    "embedder_to_onnx",
-    "landmarks_to_npz",
-]
