@@ -5,12 +5,14 @@ eth_abi takes 0.3 s to import; reading the registry needs nothing but words.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from typing import Any
 
 from mip_cli.chain.faults import NodeUntrusted
 from mip_cli.chain.rpc import printable
+from mip_cli.crypto import jsontext
 from mip_cli.crypto.binding import keccak256, word
 from mip_cli.errors import UsageFault
 from mip_cli.units import Address
@@ -122,14 +124,12 @@ def _sane(base: str, size: str) -> bool:
 def parse_argument(kind: str, value: str) -> Any:
     """Read one typed argument; arrays as JSON lists. Raise ``UsageFault`` when it does not fit."""
     if kind.endswith("]"):
-        import json
-
         inner = kind[: kind.rindex("[")]
         try:
-            items = json.loads(value)
+            items = jsontext.parse(value.encode())
             if not isinstance(items, list):
                 raise ValueError
-        except (ValueError, RecursionError):
+        except ValueError:
             raise UsageFault(f"{kind} wants a JSON list, such as [1,2]") from None
         return [parse_argument(inner, _as_text(item)) for item in items]
     try:
@@ -138,7 +138,10 @@ def parse_argument(kind: str, value: str) -> Any:
         if kind == "bool":
             return {"true": True, "false": False}[value.lower()]
         if kind.startswith("bytes"):
-            return bytes.fromhex(value.removeprefix("0x"))
+            data = bytes.fromhex(value.removeprefix("0x"))
+            if kind != "bytes" and len(data) != int(kind[5:]):
+                raise ValueError
+            return data
         if kind == "string":
             return value
         return int(value, 0)
@@ -147,8 +150,6 @@ def parse_argument(kind: str, value: str) -> Any:
 
 
 def _as_text(item: object) -> str:
-    import json
-
     return item if isinstance(item, str) else json.dumps(item)
 
 

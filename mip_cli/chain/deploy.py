@@ -40,6 +40,8 @@ class Part:
     """The role it plays."""
     init_code: bytes
     """Creation code with its constructor arguments."""
+    runtime: bytes
+    """Code that shall stand there, but for the immutables that the constructor appends."""
     compiler: str
     """Name, version and settings of what compiled it."""
 
@@ -105,24 +107,19 @@ def deploy(sender: Sender, parts: Sequence[Part], progress: Progress | None = No
 def check_code(part: Part, code: bytes) -> None:
     """Raise ``NodeUntrusted`` unless the code at its address can come from its creation code.
 
-    The address alone commits to the creation code. This finds a node that shows other code: the
-    runtime code is a piece of the creation code, but for the immutables at its end.
+    The address alone commits to the creation code. This finds a node that shows other code.
     """
     if not code:
         raise EnvironmentFault(
             f"{part.name} is not at {part.address} after its deployment",
             hint="the chain may have re-organised; run the command again",
         )
-    for immutables in range(MAX_IMMUTABLES + 1):
-        size = len(code) - 32 * immutables
-        if size <= 0:
-            break
-        if code[:size] in part.init_code:
-            return
-    raise NodeUntrusted(
-        f"the node shows foreign code at {part.address}, where {part.name} belongs",
-        hint="use another node",
-    )
+    tail = len(code) - len(part.runtime)
+    if not code.startswith(part.runtime) or tail > 32 * MAX_IMMUTABLES or tail % 32:
+        raise NodeUntrusted(
+            f"the node shows foreign code at {part.address}, where {part.name} belongs",
+            hint="use another node",
+        )
 
 
 def require_size(part: Part) -> None:

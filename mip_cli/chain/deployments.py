@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mip_cli.chain.abi import checksum
+from mip_cli.crypto import jsontext
 from mip_cli.errors import FileInvalid
 from mip_cli.units import Address
 
@@ -103,7 +104,7 @@ class Deployment:
 def parse_deployment(data: bytes) -> Deployment:
     """Read a record; raise ``FileInvalid`` when it is none."""
     try:
-        raw = json.loads(data)
+        raw = jsontext.parse(data)
         if raw["schema"] != SCHEMA:
             raise ValueError("another schema")
         return Deployment(
@@ -125,7 +126,7 @@ def parse_deployment(data: bytes) -> Deployment:
             source_commit=str(raw["source"]["commit"]),
             source_dirty=bool(raw["source"]["dirty"]),
         )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise FileInvalid(
             f"the deployment record cannot be read: {type(error).__name__}",
             hint="deploy again: mip deploy, or mip dev up for a local chain",

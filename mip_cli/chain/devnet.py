@@ -335,3 +335,5 @@ def _end(running: Running) -> None:
         end = time.monotonic() + patience
         while time.monotonic() < end and _start_time(running.pid) == running.started:
             time.sleep(0.02)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(running.pid, os.WNOHANG)  # our own child, when this process started it

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import stat
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mip_cli.chain.abi import checksum
+from mip_cli.crypto import jsontext
 from mip_cli.errors import FileInvalid, SecretFault, WrongSecret
 from mip_cli.units import Address
 
@@ -58,10 +58,10 @@ def load_signer(path: Path, password: Callable[[], str]) -> Signer:
             )
         return Signer(bytes.fromhex(match[1]))
     try:
-        keystore = json.loads(text)
+        keystore = jsontext.parse(text.encode())
         if not isinstance(keystore, dict) or not {"crypto", "Crypto"} & keystore.keys():
             raise ValueError
-    except (ValueError, RecursionError):
+    except ValueError:
         raise FileInvalid(
             f"{path} is not a key file",
             hint="it holds 64 hex digits (mode 0600) or an encrypted JSON keystore",

@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from mip_cli.chain.faults import NodeRefused, NodeUntrusted
+from mip_cli.crypto import jsontext
 from mip_cli.errors import ConfigInvalid, NetworkDown, WrongChain
 
 TIMEOUT = 15.0
@@ -33,6 +34,8 @@ ATTEMPTS = 3
 """Tries of an idempotent read."""
 FIRST_PAUSE = 0.2
 """Seconds before the second try; doubled each time."""
+MAX_NESTING = 32
+"""Objects and lists inside each other; a block with its transactions needs 6."""
 _CHUNK = 64 * 1024
 _ONCE_ONLY = ("eth_send", "evm_", "anvil_", "hardhat_", "personal_")
 
@@ -246,7 +249,7 @@ class RpcClient:
                         raise _Transient(f"no full answer within {self._timeout:g} s") from None
                     raise
             if watchdog.fired:
-                raise _Transient("the answer is cut short")
+                raise _Transient(f"no full answer within {self._timeout:g} s")
         except (OSError, http.client.HTTPException) as error:
             raise _Transient(_plain(error)) from None
         if response.status in (429, 502, 503, 504):
@@ -287,8 +290,8 @@ class RpcClient:
 
     def _parse(self, raw: bytes) -> Any:
         try:
-            return json.loads(raw)
-        except (ValueError, RecursionError):
+            return jsontext.parse(raw, max_depth=MAX_NESTING)
+        except ValueError:
             raise self._bad("something that is not JSON") from None
 
     def _bad(self, what: str) -> NodeUntrusted:

@@ -10,6 +10,7 @@ from mip_cli.chain.abi import address_word, pack_words
 from mip_cli.chain.deploy import Part, require_size
 from mip_cli.chain.deployments import POSEIDON2, REGISTRY, VERIFIER
 from mip_cli.chain.inspection import KEY_HEAD
+from mip_cli.crypto import jsontext
 from mip_cli.crypto.binding import word
 from mip_cli.errors import ArtifactMismatch
 
@@ -33,6 +34,8 @@ class Compiled:
     """Name of its source."""
     bytecode: bytes
     """Creation code without constructor arguments."""
+    runtime: bytes
+    """Code that it leaves on chain, without immutables."""
     compiler: str
     """Name, version and settings of the compiler."""
 
@@ -40,17 +43,18 @@ class Compiled:
 def parse_compiled(name: str, data: bytes) -> Compiled:
     """Read ``build/contracts/<Name>.json``; raise ``ArtifactMismatch`` when it is broken."""
     try:
-        raw = json.loads(data)
+        raw = jsontext.parse(data)
         code = bytes.fromhex(str(raw["bytecode"]).removeprefix("0x"))
+        runtime = bytes.fromhex(str(raw["runtime_bytecode"]).removeprefix("0x"))
         settings = json.dumps(raw["settings"], sort_keys=True, separators=(",", ":"))
         compiler = f"{raw['compiler']['name']} {raw['compiler']['version']} {settings}"
-        if not code:
+        if not code or not runtime:
             raise ValueError("no bytecode")
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         raise ArtifactMismatch(
             f"the compiled contract {name} cannot be read", hint=BUILD_HINT
         ) from None
-    return Compiled(name, code, compiler)
+    return Compiled(name, code, runtime, compiler)
 
 
 def suite_parts(
@@ -61,7 +65,7 @@ def suite_parts(
 
     def part(name: str, source: str, arguments: bytes) -> Part:
         item = found[source]
-        result = Part(name, item.bytecode + arguments, item.compiler)
+        result = Part(name, item.bytecode + arguments, item.runtime, item.compiler)
         require_size(result)
         return result
 

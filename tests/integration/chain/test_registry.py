@@ -1,0 +1,202 @@
+"""The typed registry client and the tree index against the real contracts on anvil."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from mip_cli.chain.app import App, parse_invocation
+from mip_cli.chain.deployments import REGISTRY
+from mip_cli.chain.devnet import developer_signer
+from mip_cli.chain.faults import NodeUntrusted
+from mip_cli.chain.index import parse_index, sync
+from mip_cli.chain.inspection import CheckState, require_deployment, verify_deployment
+from mip_cli.chain.keys import Signer
+from mip_cli.chain.registry import PassportStatus, sign_enrollment
+from mip_cli.chain.reverts import AppRefusal, RegistryRefusal
+from mip_cli.chain.suite import QUESTION
+from mip_cli.crypto.binding import keccak256, message_of, scope_of
+from mip_cli.crypto.commitments import leaf
+from mip_cli.crypto.lean_tree import LeanTree
+from mip_cli.errors import WrongChain
+from mip_cli.models import Presentation
+from mip_cli.units import Address, Commitment, Nullifier
+from mip_cli.zk.artifacts import load_key
+
+OUTSIDER = Address("0x00000000000000000000000000000000DeaDBeef")
+
+
+def enrolments(chain, count, first=1):
+    deadline = int(time.time()) + 3600
+    return [
+        sign_enrollment(
+            Signer(keccak256(b"%d" % (first + i))),
+            31337,
+            chain.registry.address,
+            Commitment(first + i),
+            Commitment(1000 + first + i),
+            deadline,
+        )
+        for i in range(count)
+    ]
+
+
+def leaves_of(batch):
+    return [leaf(e.identity_commitment, e.anchor, e.keys_root, 0) for e in batch]
+
+
+def test_scope_and_message__equal_the_contract(chain) -> None:
+    asker = chain.deployment.address("PassportVote")
+    assert chain.registry.scope_of(asker, QUESTION) == scope_of(31337, asker, QUESTION)
+    payload = keccak256(b"payload")
+    expected = message_of(
+        31337, asker, beneficiary=OUTSIDER, payload=payload, nonce=7, deadline=1_900_000_000
+    )
+    found = chain.registry.message_of(asker, OUTSIDER, payload, 7, 1_900_000_000)
+    assert found == expected
+
+
+def test_enrol__every_way_gives_the_leaf_python_computes(start_chain) -> None:
+    chain = start_chain()
+    registry, sender = chain.registry, chain.sender()
+    single = sender.send("single", registry.enroll(5001, 6001))
+    assert single.succeeded
+    assert registry.passport(5001, sender.address).status is PassportStatus.ACTIVE
+    signed = enrolments(chain, 1, first=50)[0]
+    sender.send("signed", registry.enroll_signed(signed))
+    batch = enrolments(chain, 5)
+    sender.send("batch", registry.enroll_batch(batch))
+    leaves = [leaf(5001, sender.address, 6001, 0), *leaves_of([signed, *batch])]
+    assert registry.size() == 7
+    assert registry.root() == LeanTree(leaves).root
+    assert registry.depth() == 3
+    assert registry.is_known_root(registry.root())
+    assert registry.accepted_roots()[0].root == registry.root()
+    assert registry.passport(1, batch[0].anchor).index == 2
+    index, _ = sync(chain.rpc, registry.address, 31337, chain.deployment.block)
+    assert list(index.tree.levels[0]) == leaves
+    path = index.path(2, leaves[2])
+    assert path.root == registry.root()
+    with pytest.raises(NodeUntrusted, match="another leaf"):
+        index.path(3, leaves[2])
+
+
+def test_enrol_twice__reverts_with_plain_words(start_chain) -> None:
+    chain = start_chain()
+    sender = chain.sender()
+    sender.send("first", chain.registry.enroll(1, 2))
+    with pytest.raises(RegistryRefusal) as caught:
+        sender.send("second", chain.registry.enroll(1, 2))
+    assert caught.value.reason == "registry: passport is already enrolled"
+    assert chain.nonce(1) == 1
+
+
+def test_index__from_a_cache_equals_a_clean_rebuild(start_chain) -> None:
+    chain = start_chain()
+    registry, sender = chain.registry, chain.sender()
+    start = chain.deployment.block
+
+    def read(cache):
+        return sync(chain.rpc, registry.address, 31337, start, cache)
+
+    sender.send("one", registry.enroll_batch(enrolments(chain, 64)))
+    chain.rpc.call("anvil_mine", hex(40))
+    first, cache = read(None)
+    assert cache is not None
+    assert len(parse_index(cache, 31337, registry.address, start).tree) == 64
+    sender.send("two", registry.enroll_batch(enrolments(chain, 3, first=100)))
+    warm, unchanged = read(cache)
+    assert unchanged is None
+    clean, _ = read(None)
+    assert warm.tree.levels == clean.tree.levels
+    assert warm.tree.root == registry.root() != first.tree.root
+
+    damaged = bytearray(cache)
+    damaged[200] ^= 1
+    assert read(bytes(damaged))[0].tree.levels == clean.tree.levels
+    assert parse_index(cache[:-1], 31337, registry.address, start) is None
+    assert parse_index(cache, 1337, registry.address, start) is None
+
+
+def test_index__after_a_reorg_equals_a_clean_rebuild(start_chain) -> None:
+    chain = start_chain()
+    registry, sender = chain.registry, chain.sender()
+    start = chain.deployment.block
+    snapshot = chain.rpc.call("evm_snapshot")
+    sender.send("lost", registry.enroll_batch(enrolments(chain, 9)))
+    chain.rpc.call("anvil_mine", hex(40))
+    _, cache = sync(chain.rpc, registry.address, 31337, start)
+    assert cache is not None
+    assert chain.rpc.call("evm_revert", snapshot)
+    other = chain.sender(journal="other")
+    other.send("kept", registry.enroll_batch(enrolments(chain, 4, first=300)))
+    chain.rpc.call("anvil_mine", hex(45))
+    index, fresh = sync(chain.rpc, registry.address, 31337, start, cache)
+    assert fresh is not None
+    assert list(index.tree.levels[0]) == leaves_of(enrolments(chain, 4, first=300))
+    assert index.tree.root == registry.root()
+
+
+def test_update_siblings__lead_inside_the_peak() -> None:
+    from mip_cli.chain.index import TreeIndex
+
+    for size in (1, 2, 3, 7, 8, 13):
+        tree = LeanTree(range(1, size + 1))
+        index = TreeIndex(31337, OUTSIDER, 0, 0, bytes(32), tree)
+        for position in range(size):
+            found = index.update_siblings(position)
+            assert 0 not in found
+            assert found == tree.siblings(position)[: len(found)]
+        assert len(index.update_siblings(size - 1)) == (size & -size).bit_length() - 1
+
+
+def test_verify_deployment__all_well_and_one_thing_changed(chain) -> None:
+    words = load_key(chain.settings, "passport").key.evm_words()
+    checks = verify_deployment(chain.rpc, chain.deployment, words)
+    assert {check.state for check in checks} == {CheckState.OK}
+    require_deployment(chain.rpc, chain.deployment, words)
+    other = [*words[:-1], words[-1] ^ 1]
+    assert verify_deployment(chain.rpc, chain.deployment, other)[-1].state is CheckState.FAIL
+    with pytest.raises(WrongChain, match="another verifying key"):
+        require_deployment(chain.rpc, chain.deployment, other)
+
+
+@pytest.mark.parametrize("changed", ["chain_id", "block_hash", "code_hash", "address"])
+def test_verify_deployment__another_chain_or_code__fails(chain, changed) -> None:
+    from dataclasses import replace
+
+    record = chain.deployment
+    if changed == "chain_id":
+        record = replace(record, chain_id=1337)
+    elif changed == "block_hash":
+        record = replace(record, block_hash=bytes(32))
+    else:
+        value = {"code_hash": bytes(32), "address": OUTSIDER}[changed]
+        contracts = tuple(
+            replace(c, **{changed: value}) if c.name == REGISTRY else c for c in record.contracts
+        )
+        record = replace(record, contracts=contracts)
+    with pytest.raises(WrongChain):
+        require_deployment(chain.rpc, record)
+
+
+def test_app__states_its_purpose_and_refuses_a_bad_proof(chain) -> None:
+    vote = App(chain.rpc, chain.deployment.address("PassportVote"))
+    invocation = parse_invocation("vote(uint256)", ["1"])
+    request = vote.request(31337, invocation.payload)
+    assert (request.purpose, request.level) == (QUESTION, 2)
+    assert request.scope == chain.registry.scope_of(vote.address, QUESTION)
+    assert request.payload == keccak256((1).to_bytes(32, "big"))
+    root = chain.registry.root() or 1
+    shown = Presentation(
+        root, 2, Nullifier(3), OUTSIDER, 0, int(time.time()) + 600, (1, 2, 3, 4, 5, 6, 7, 8)
+    )
+    with pytest.raises(RegistryRefusal) as caught:
+        vote.simulate(vote.call(invocation, shown), developer_signer(1).address)
+    assert caught.value.reason in ("registry: proof is not valid", "registry: root is not accepted")
+    wrong = parse_invocation("vote(uint256)", ["9"])
+    with pytest.raises(AppRefusal) as refused:
+        vote.simulate(vote.call(wrong, shown), developer_signer(1).address)
+    assert refused.value.reason == "vote: no such choice"
+    assert parse_invocation("claim()", []).payload == keccak256(b"")
