@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from mip_cli.chain.keys import Signer
 from mip_cli.cli import _io, _payer, _proofs, _render
 from mip_cli.cli._options import (
     example,
@@ -26,6 +27,7 @@ from mip_cli.flows import prove as flow
 from mip_cli.flows import verify as verify_flow
 from mip_cli.flows.proof_file import AppCall
 from mip_cli.models import Kind
+from mip_cli.units import Address
 
 SCHEMA = "mip.prove/1"
 
@@ -44,6 +46,33 @@ def _payload(text: str | None) -> bytes | None:
         return bytes.fromhex(text.removeprefix("0x"))
     except ValueError:
         raise UsageFault("--payload takes 64 hex digits") from None
+
+
+def _beneficiary(text: str | None, payer: Signer | None) -> Address:
+    if text is not None:
+        return proof_file.checked_address(text, "--beneficiary")
+    if payer is None:
+        raise UsageFault("the proof names nobody", hint="add --beneficiary ADDRESS")
+    return payer.address
+
+
+def _require_places(
+    output: str | None, public_out: str | None, *, force: bool, as_json: bool
+) -> None:
+    """Refuse where the results cannot go before anything is asked or written."""
+    names = [name for name in (output, public_out) if name is not None]
+    if "-" in names and (as_json or len(names) != len(set(names))):
+        raise UsageFault("two things would be written to stdout", hint="use -o FILE")
+    places = [Path(name).absolute() for name in names if name != "-"]
+    if len(places) != len(set(places)):
+        raise UsageFault("-o and --public-out name the same file")
+    for place in places:
+        if place.is_dir():
+            raise UsageFault(f"{place} is a folder", hint="give the name of a file")
+        if not place.parent.is_dir():
+            raise UsageFault(f"there is no folder {place.parent}")
+        if place.is_file() and not force:
+            raise UsageFault(f"{place} exists", hint="choose another name, or use --force")
 
 
 @click.command(
@@ -74,9 +103,8 @@ def _payload(text: str | None) -> bytes | None:
 @click.option("--payload", metavar="HEX", help="32 bytes to bind instead of a call.")
 @click.option(
     "--beneficiary",
-    default=flow.ZERO_ADDRESS,
     metavar="ADDRESS",
-    help="Account the act is meant for, where the app asks for one.",
+    help="Account the act is meant for; the one that pays when this is absent.",
 )
 @click.option("--nonce", type=click.IntRange(0, (1 << 53) - 1), default=0, help="As the app says.")
 @click.option(
@@ -113,7 +141,7 @@ def prove(
     signature: str | None,
     arguments: tuple[str, ...],
     payload: str | None,
-    beneficiary: str,
+    beneficiary: str | None,
     nonce: int,
     validity: int,
     kinds: str,
@@ -137,30 +165,29 @@ def prove(
     """
     if output is None and not send:
         raise UsageFault("the proof has nowhere to go", hint="add -o FILE or --send")
-    if output == "-" and as_json:
-        raise UsageFault("--json and -o - both write to stdout", hint="use -o FILE")
+    _require_places(output, public_out, force=force, as_json=as_json)
     call = AppCall(signature, arguments) if signature is not None else None
     if send and call is None:
         raise UsageFault("--send needs the function to call", hint="add --call 'name(types)'")
+    wanted = _kinds(kinds)
+    passport_file.require(settings, passport_name)
+    payer = _payer.load(settings, key_file) if send or beneficiary is None else None
     ask = flow.Ask(
         app=flow.find_app(settings, app),
         call=call,
         payload=_payload(payload),
-        beneficiary=proof_file.checked_address(beneficiary, "--beneficiary"),
+        beneficiary=_beneficiary(beneficiary, payer),
         nonce=nonce,
         validity=validity,
     )
-    wanted = _kinds(kinds)
-    passport_file.require(settings, passport_name)
     with _render.TerminalProgress(quiet=as_json) as progress:
         request = flow.prepare(settings, ask, progress)
     if not as_json:
-        click.echo(_proofs.consent_text(request, beneficiary, signature, validity), err=True)
+        click.echo(_proofs.consent_text(request, ask.beneficiary, signature, validity), err=True)
     _io.confirm("Make this proof?", yes)
     password = _io.read_password(
         password_file, prompt=f"password of passport {passport_name}", confirm=False
     )
-    payer = _payer.load(settings, key_file) if send else None
     keys = flow.Keys(passport_name, password, image, wanted)
     sent = None
     with _render.TerminalProgress(quiet=as_json) as progress:
@@ -170,7 +197,7 @@ def prove(
         if public_out is not None:
             signals = json.dumps([str(s) for s in proved.file.signals]) + "\n"
             _io.write_output(public_out, signals.encode(), force=force)
-        if payer is not None:
+        if send and payer is not None:
             sent = verify_flow.send(settings, proved.file, payer, progress)
 
     def text() -> None:

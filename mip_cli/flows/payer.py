@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from mip_cli.chain.devnet import developer_signer
@@ -20,9 +21,8 @@ def load(settings: Settings, key_file: Path | None, password: Callable[[], str])
     """
     if key_file is not None:
         return load_signer(key_file, password)
-    rpc = RpcClient(settings.rpc_url)
-    chain_id = rpc.chain_id()
-    rpc.close()
+    with closing(RpcClient(settings.rpc_url)) as rpc:
+        chain_id = rpc.chain_id()
     if chain_id not in LOCAL_CHAIN_IDS:
         raise UsageFault(f"chain {chain_id} needs an account that pays", hint="add --key-file FILE")
     return developer_signer(1)

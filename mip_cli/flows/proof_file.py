@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mip_cli.chain.abi import checksum, parse_address
 from mip_cli.crypto import jsontext
 from mip_cli.crypto.binding import message_of, scope_of
 from mip_cli.crypto.field import R
@@ -18,6 +19,8 @@ from mip_cli.zk.proof import Proof, parse_proof
 FORMAT = "mip.proof/1"
 MAX_BYTES = 64 * 1024
 """A larger file is refused unread."""
+MAX_ARGUMENTS = 32 * 1024
+"""Characters that all arguments of a call may have; the file must hold them."""
 MAX_PURPOSE = 96
 """UTF-8 bytes of a purpose; contracts hold it in a String[96]."""
 
@@ -29,7 +32,7 @@ _FIELDS = {
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _PAYLOAD = re.compile(r"0x[0-9a-f]{64}")
-_SIGNATURE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\([a-z0-9,\[\]]{0,200}\)")
+_SIGNATURE = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]{0,63}\([a-z0-9,\[\]]{0,200}\)")
 
 
 @dataclass(frozen=True)
@@ -155,11 +158,19 @@ def decode(data: bytes) -> ProofFile:
         raise FileInvalid(f"the proof file cannot be read: {error}") from error
 
 
+def require_storable(call: AppCall) -> None:
+    """Raise ``UsageFault`` for a call that a proof file could not hold."""
+    if not _SIGNATURE.fullmatch(call.signature) or sum(map(len, call.arguments)) > MAX_ARGUMENTS:
+        raise UsageFault(
+            "the call is too long, or is no function signature", hint='write "vote(uint256)"'
+        )
+
+
 def checked_address(text: str, name: str) -> Address:
-    """Return a 20-byte hex address as it is; raise ``UsageFault`` for anything else."""
+    """Read an address a person typed; raise ``UsageFault`` for wrong digits or checksum."""
     if not _ADDRESS.fullmatch(text):
         raise UsageFault(f"{name} takes an address: 0x and 40 hex digits")
-    return Address(text)
+    return parse_address(text)
 
 
 def _read(mip: object, document: Mapping[str, object]) -> ProofFile:
@@ -173,14 +184,14 @@ def _read(mip: object, document: Mapping[str, object]) -> ProofFile:
         circuit=_text(mip, "circuit"),
         verifying_key=_match(mip, "verifying_key", _HASH),
         chain_id=_integer(mip, "chain_id"),
-        registry=Address(_match(mip, "registry", _ADDRESS)),
-        app=Address(_match(mip, "app", _ADDRESS)),
+        registry=_address(mip, "registry"),
+        app=_address(mip, "app"),
         purpose=purpose,
         payload=bytes.fromhex(_match(mip, "payload", _PAYLOAD)[2:]),
         level=_integer(mip, "level", 3),
         root=_element(mip, "root"),
         nullifier=Nullifier(_element(mip, "nullifier")),
-        beneficiary=Address(_match(mip, "beneficiary", _ADDRESS)),
+        beneficiary=_address(mip, "beneficiary"),
         nonce=_integer(mip, "nonce"),
         deadline=_integer(mip, "deadline"),
         call=_call(mip["call"]),
@@ -195,6 +206,7 @@ def _call(value: object) -> AppCall | None:
     arguments = value["arguments"]
     if not isinstance(arguments, list) or not all(isinstance(a, str) for a in arguments):
         raise ValueError("arguments must be a list of texts")
+    "".join(arguments).encode()  # half a surrogate pair has no encoding
     return AppCall(_match(value, "signature", _SIGNATURE), tuple(arguments))
 
 
@@ -210,6 +222,13 @@ def _match(mip: Mapping[str, object], name: str, pattern: re.Pattern[str]) -> st
     if not pattern.fullmatch(value):
         raise ValueError(f"{name} is malformed")
     return value
+
+
+def _address(mip: Mapping[str, object], name: str) -> Address:
+    text = _match(mip, name, _ADDRESS)
+    if checksum(text) != text:
+        raise ValueError(f"{name} lacks its EIP-55 checksum")
+    return Address(text)
 
 
 def _integer(mip: Mapping[str, object], name: str, limit: int = (1 << 53) - 1) -> int:

@@ -23,7 +23,7 @@ from mip_cli.flows import connection, face, passport_file
 from mip_cli.flows.connection import Connection
 from mip_cli.flows.enroll import require_home
 from mip_cli.flows.passport_keys import CIRCUIT, public_keys, spec_of
-from mip_cli.flows.proof_file import AppCall, ProofFile, checked_address
+from mip_cli.flows.proof_file import AppCall, ProofFile, checked_address, require_storable
 from mip_cli.models import Action, Kind, Request
 from mip_cli.progress import Progress
 from mip_cli.store.keyfile import Unlocked
@@ -54,12 +54,12 @@ class Ask:
 
     app: Address
     """The app's contract."""
+    beneficiary: Address
+    """For whom the act is meant; registries refuse the zero address."""
     call: AppCall | None = None
     """The app's function and its arguments, without the presentation."""
     payload: bytes | None = None
     """32 bytes, instead of a call."""
-    beneficiary: Address = ZERO_ADDRESS
-    """For whom the act is meant."""
     nonce: int = 0
     """As the app demands it."""
     validity: int = DEFAULT_VALIDITY
@@ -115,20 +115,29 @@ def find_app(settings: Settings, text: str) -> Address:
 def prepare(settings: Settings, ask: Ask, progress: Progress) -> Request:
     """Read what the app asks for, as text to show before anything is proved.
 
-    Raises ``UsageFault`` for a deadline out of bounds or an app that states no purpose.
+    Raises ``UsageFault`` for a deadline out of bounds, for nobody as beneficiary, or for an app
+    that states no purpose.
     """
+    if ask.beneficiary == ZERO_ADDRESS:
+        raise UsageFault(
+            "the proof names nobody whom the act shall serve", hint="name one with --beneficiary"
+        )
     if not MIN_VALIDITY <= ask.validity <= MAX_DEADLINE:
         raise UsageFault(f"a proof is valid for {MIN_VALIDITY} to {MAX_DEADLINE} seconds")
     if (ask.call is None) == (ask.payload is None):
         raise UsageFault("a proof is bound to a call or to a payload, one of the two")
     payload = ask.payload
     if ask.call is not None:
+        require_storable(ask.call)
         payload = parse_invocation(ask.call.signature, ask.call.arguments).payload
     if payload is None or len(payload) != 32:
         raise UsageFault("a payload has 32 bytes")
     progress.step("asking the app what it wants")
     with connection.connect(settings) as link:
-        return App(link.rpc, ask.app).request(link.chain_id, payload)
+        request = App(link.rpc, ask.app).request(link.chain_id, payload)
+    if not request.purpose:
+        raise UsageFault("the app does not say what for", hint="do not prove anything to it")
+    return request
 
 
 def prove(
