@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mip_cli.chain.app import App, parse_invocation
 from mip_cli.chain.keys import Signer
@@ -15,8 +15,12 @@ from mip_cli.errors import ProofInvalid, UsageFault, WrongChain
 from mip_cli.flows import connection
 from mip_cli.flows.proof_file import ProofFile
 from mip_cli.progress import Progress
+from mip_cli.units import MAX_DEADLINE
 from mip_cli.zk.artifacts import load_key
 from mip_cli.zk.verifier import verify as verify_proof
+
+CLOCK_TOLERANCE = 60
+"""Seconds that this machine's clock may lie behind the holder's."""
 
 Clock = Callable[[], float]
 
@@ -62,6 +66,11 @@ def verify_offline(
             f"the proof is sound, but its deadline passed {-left} s ago",
             hint="ask the holder for a new one",
         )
+    if left > MAX_DEADLINE + CLOCK_TOLERANCE:
+        raise ProofInvalid(
+            f"the proof's deadline lies {left} s ahead, and {MAX_DEADLINE} s are allowed",
+            hint="check this machine's clock",
+        )
     return Verified(file, checked.development, left, on_chain=False)
 
 
@@ -70,8 +79,9 @@ def verify_on_chain(
 ) -> Verified:
     """Check offline, then ask the registry what it would answer the app now.
 
-    Raises ``WrongChain`` for another chain or registry, ``ChainRefusal`` with the registry's
-    reason. Whether the app has seen the nullifier before is the app's own state.
+    Raises ``WrongChain`` for another chain or registry, ``ProofInvalid`` when the app asks for
+    another purpose, ``ChainRefusal`` with the registry's reason. Whether the app has seen the
+    nullifier before is the app's own state.
     """
     offline = verify_offline(settings, file, progress, clock=clock)
     progress.step("asking the registry")
@@ -81,7 +91,10 @@ def verify_on_chain(
                 f"the proof is for chain {file.chain_id} and registry {file.registry}, "
                 f"this node serves chain {link.chain_id} with {link.registry.address}"
             )
-        link.registry.check(file.app, file.purpose, file.payload, file.level, file.presentation)
+        asked = App(link.rpc, file.app).request(link.chain_id, file.payload)
+        if asked.purpose != file.purpose:
+            raise ProofInvalid("the app states another purpose than the proof was made for")
+        link.registry.check(file.app, file.purpose, file.payload, asked.level, file.presentation)
     return Verified(file, offline.development, offline.seconds_left, on_chain=True)
 
 
@@ -94,6 +107,9 @@ def send(
     fee_cap: int = DEFAULT_FEE_CAP,
 ) -> Receipt:
     """Bring a proof to its app in a transaction of any account.
+
+    Where an earlier run was cut off after it had signed the same act, its transaction is finished
+    instead, so that the app gets one, whichever proof was in it.
 
     Raises ``UsageFault`` when the file names no call, ``ChainRefusal`` with the app's reason.
     """
@@ -109,8 +125,9 @@ def send(
             raise WrongChain(f"the proof is for chain {file.chain_id}")
         invocation = parse_invocation(file.call.signature, file.call.arguments)
         call = App(link.rpc, file.app).call(invocation, file.presentation)
-        sender = Sender(
-            link.rpc, payer, connection.journal(settings), link.chain_id, fee_cap=fee_cap
-        )
-        label = f"app:{file.app}:{file.scope:#x}:{file.nullifier:#x}:{file.message:#x}"
-        return sender.send(label, call, progress)
+        journal = connection.journal(settings)
+        sender = Sender(link.rpc, payer, journal, link.chain_id, fee_cap=fee_cap)
+        act = f"app:{file.app}:{file.nullifier:#x}:{replace(file, deadline=0).message:#x}:"
+        open_entries = journal.pending(link.chain_id, payer.address)
+        begun = [e.intent.label for e in open_entries if e.intent.label.startswith(act)]
+        return sender.send(begun[0] if begun else f"{act}{file.message:#x}", call, progress)
