@@ -79,7 +79,7 @@ def _require_valid(
     assert block.timestamp <= presentation.deadline, "registry: presentation has expired"
     assert presentation.deadline <= block.timestamp + MAX_DEADLINE, "registry: deadline lies too far ahead"
     assert presentation.level >= min_level, "registry: level is too low"
-    assert presentation.level - 1 < MAX_LEVEL, "registry: level is unknown"
+    assert presentation.level != 0 and presentation.level <= MAX_LEVEL, "registry: level is unknown"
     assert presentation.nullifier != 0, "registry: nullifier is zero"
     assert presentation.beneficiary != empty(address), "registry: beneficiary is zero"
     signals: uint256[8] = [

@@ -1,7 +1,8 @@
-"""Groth16 proofs made from the trapdoor: whoever knows alpha, beta, gamma, delta and the IC scalars can prove anything.
+"""Groth16 proofs made from the trapdoor.
 
-A key whose trapdoor is known needs no circuit, so contract tests get real proofs with real pairings for any public
-signals in milliseconds. That is the very reason why development keys are refused outside local chains.
+Whoever knows alpha, beta, gamma, delta and the IC scalars can prove anything. A key whose trapdoor
+is known needs no circuit, so contract tests get real proofs with real pairings for any public
+signals in milliseconds. That is the very reason why development keys serve local chains only.
 """
 
 from __future__ import annotations
@@ -47,12 +48,21 @@ class Trapdoor:
     def from_seed(cls, seed: int, signals: int) -> Trapdoor:
         """Draw a repeatable trapdoor for a number of public signals."""
         rng = random.Random(seed)
-        return cls(*(rng.randrange(1, R) for _ in range(4)), tuple(rng.randrange(1, R) for _ in range(signals + 1)))
+        return cls(
+            *(rng.randrange(1, R) for _ in range(4)),
+            tuple(rng.randrange(1, R) for _ in range(signals + 1)),
+        )
 
     @cached_property
     def key(self) -> tuple[Point1, Point2, Point2, Point2, list[Point1]]:
         """The verifying key in the order of the verifier's constructor."""
-        return g1(self.alpha), g2(self.beta), g2(self.gamma), g2(self.delta), [g1(k) for k in self.ic]
+        return (
+            g1(self.alpha),
+            g2(self.beta),
+            g2(self.gamma),
+            g2(self.delta),
+            [g1(k) for k in self.ic],
+        )
 
     def prove(self, signals: Sequence[int], seed: int = 0) -> list[int]:
         """Make a valid proof for any public signals; another seed gives another form of it."""

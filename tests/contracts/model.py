@@ -17,6 +17,7 @@ REVOKED_LEAF = keccak248(REVOKED_TEXT.encode())
 ACTIVE, REVOKED = 1, 2
 CURRENT = 2**256 - 1
 
+
 class Refused(Exception):
     """The contract's revert reason."""
 
@@ -35,7 +36,10 @@ class Presentation:
 
     def abi(self) -> tuple[object, ...]:
         """Return the struct as the ABI encoder takes it."""
-        return (*(getattr(self, f) for f in self.__dataclass_fields__ if f != "proof"), list(self.proof))
+        return (
+            *(getattr(self, f) for f in self.__dataclass_fields__ if f != "proof"),
+            list(self.proof),
+        )
 
 
 def _require(condition: bool, reason: str) -> None:
@@ -55,7 +59,7 @@ class Record:
 
 @dataclass
 class RegistryModel:
-    """State and acts of the registry. A proof is a flag here: valid for exactly what it was made for."""
+    """State and acts of the registry; a proof is a flag here."""
 
     tree: LeanTree = field(default_factory=LeanTree)
     passports: dict[tuple[int, str], Record] = field(default_factory=dict)
@@ -72,7 +76,7 @@ class RegistryModel:
         return index
 
     def enroll_batch(self, now: int, entries: list[tuple[int, int, str, int, bool]]) -> int:
-        """Enrol entries of identity, keys root, anchor, deadline and whether the signature is good."""
+        """Enrol entries: identity, keys root, anchor, deadline, whether the signature is good."""
         added: list[tuple[int, int, str]] = []
         seen = set(self.passports)
         for identity, keys, anchor, deadline, genuine in entries:
@@ -105,9 +109,7 @@ class RegistryModel:
         """Replace keys; return the new leaf."""
         _require(0 < new_keys < R, "keys root is zero or not canonical")
         record = self._active(identity, anchor)
-        _require(
-            now >= record.updated_at + COOLDOWN, "keys were replaced less than COOLDOWN ago"
-        )
+        _require(now >= record.updated_at + COOLDOWN, "keys were replaced less than COOLDOWN ago")
         new_leaf = leaf(identity, anchor, new_keys, record.epoch + 1)
         old_leaf = leaf(identity, anchor, old_keys, record.epoch)
         self._replace(now, record, anchor, old_leaf, new_leaf, siblings, presented, genuine)

@@ -1,4 +1,4 @@
-"""Groth16Verifier: says yes to valid proofs, no to everything else, and never burns a caller's gas."""
+"""Groth16Verifier: yes to valid proofs, no to everything else, and never a caller's gas burnt."""
 
 from __future__ import annotations
 
@@ -60,9 +60,7 @@ def test_verify__signal_not_canonical(verifier: Any, trapdoor: Trapdoor, index: 
 
 
 @pytest.mark.parametrize("index", range(4, 8))
-def test_verify__signal_beyond_the_circuit(
-    verifier: Any, trapdoor: Trapdoor, index: int
-) -> None:
+def test_verify__signal_beyond_the_circuit(verifier: Any, trapdoor: Trapdoor, index: int) -> None:
     signals = [1, 2, 3, 4, 0, 0, 0, 0]
     proof = trapdoor.prove(signals[:4])
     assert verifier.verify(proof, signals) is True
@@ -71,9 +69,7 @@ def test_verify__signal_beyond_the_circuit(
 
 
 @pytest.mark.parametrize("index", range(8))
-def test_verify__coordinate_not_canonical(
-    verifier: Any, trapdoor: Trapdoor, index: int
-) -> None:
+def test_verify__coordinate_not_canonical(verifier: Any, trapdoor: Trapdoor, index: int) -> None:
     proof = trapdoor.prove(SIGNALS)
     proof[index] += P
     if proof[index] < 2**256:
@@ -169,7 +165,9 @@ def test_deploy__faulty_key__reverts(verifier: Any) -> None:
         assert attempt(**{name: (point[0] + P, *point[1:])}) == REASONS["coordinate"]
 
 
-@pytest.mark.parametrize(("chain_id", "allowed"), [(31337, True), (1337, True), (1, False), (8453, False)])
+@pytest.mark.parametrize(
+    ("chain_id", "allowed"), [(31337, True), (1337, True), (1, False), (8453, False)]
+)
 def test_deploy__development_key(verifier: Any, chain_id: int, allowed: bool) -> None:
     key = Trapdoor(3, 5, 7, 11, (13, 17)).key
     factory = load("Groth16Verifier.vy")

@@ -1,0 +1,23 @@
+"""Gas of the registry's acts on a real anvil stays below its ceilings."""
+
+from __future__ import annotations
+
+import pytest
+
+CEILINGS = {
+    "enroll_0": 140_000,
+    "enroll_30": 130_000,
+    "enroll_1000": 150_000,
+    "enroll_worst_1024": 200_000,
+    "enroll_batch_50": 95_000,
+    "gate": 268_000,
+    "verify_4": 237_000,
+}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_gas__below_ceilings() -> None:
+    from gas_meter import measure  # web3 warns when it is imported
+
+    measured = measure()
+    assert {name: measured[name] for name, limit in CEILINGS.items() if measured[name] > limit} == {}
