@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +26,6 @@ def vectors(name: str) -> Any:
 
 def numbers(texts: list[str]) -> list[int]:
     return [int(text) for text in texts]
-
-
-def test_vectors__are_those_the_script_makes() -> None:
-    script = ROOT / "scripts" / "make_vectors.py"
-    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
 
 
 PUBLISHED_POSEIDON = {
