@@ -124,6 +124,14 @@ def public_file_mode() -> int:
     return 0o666 & ~(0o077 if _user_umask is None else _user_umask)
 
 
+def forbid_telemetry() -> None:
+    """Keep onnxruntime from reporting to its maker; call before it is imported.
+
+    Version 1.32 writes a device identifier and a queue of events into the user's cache.
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+
 _user_umask: int | None = None
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mip_cli import config
 from mip_cli.config import Settings
 from mip_cli.errors import ArtifactMismatch, ToolMissing
 from mip_cli.face.embed import unit
@@ -34,6 +35,7 @@ class InsightfaceBackend:
                 "no local insightface model folder",
                 hint=f"put the .onnx files of one model into MIP_MODEL_DIR/{FOLDER}",
             )
+        config.forbid_telemetry()
         try:
             from insightface.app import FaceAnalysis
             from insightface.app.common import Face

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from mip_cli import config
+
 if TYPE_CHECKING:
     import onnxruntime
 
@@ -15,6 +17,7 @@ class Model:
     """An ONNX model with one input and one output."""
 
     def __init__(self, data: bytes) -> None:
+        config.forbid_telemetry()
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
