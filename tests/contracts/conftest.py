@@ -1,4 +1,4 @@
-"""Fixtures for the contract tests: titanoboa with the pairing precompiles routed to a native EVM."""
+"""Fixtures for the contract tests: titanoboa, pairing precompiles routed to a native EVM."""
 
 from __future__ import annotations
 

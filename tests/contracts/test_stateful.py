@@ -268,7 +268,7 @@ def test_registry__agrees_with_the_model(suite: Deployment) -> None:
     run_state_machine_as_test(
         make_machine(suite),
         settings=settings(
-            max_examples=50,
+            max_examples=35,
             stateful_step_count=50,
             deadline=None,
             derandomize=True,
