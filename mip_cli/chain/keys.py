@@ -6,11 +6,15 @@ import os
 import re
 import stat
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from mip_cli.chain.abi import checksum
 from mip_cli.crypto import jsontext
+from mip_cli.crypto.binding import keccak256, word
 from mip_cli.errors import FileInvalid, SecretFault, WrongSecret
 from mip_cli.units import Address
 
@@ -23,16 +27,21 @@ class Signer:
     """Signs with one secp256k1 key and never shows it."""
 
     def __init__(self, key: bytes) -> None:
-        from eth_account import Account
-
         try:
-            self._account: Any = Account.from_key(key)
-        except Exception:  # noqa: BLE001 - the cause would quote the key
+            self.address: Address = _address_of(key)
+        except ValueError:  # the cause would quote the key
             raise WrongSecret("the account key is not a valid private key") from None
-        self.address: Address = checksum(str(self._account.address))
+        self._key = key
 
     def __repr__(self) -> str:
         return f"Signer({self.address}, <redacted>)"
+
+    @cached_property
+    def _account(self) -> Any:
+        # 0.3 s to import, which a proof that another account brings to its app does not need
+        from eth_account import Account
+
+        return Account.from_key(self._key)
 
     def sign_transaction(self, fields: Mapping[str, Any]) -> tuple[bytes, bytes]:
         """Return the raw signed transaction and its hash."""
@@ -42,6 +51,14 @@ class Signer:
     def sign_digest(self, digest: bytes) -> bytes:
         """Sign a 32-byte EIP-712 digest; 65 bytes r, s, v with v 27 or 28."""
         return bytes(self._account.unsafe_sign_hash(digest).signature)
+
+
+def _address_of(key: bytes) -> Address:
+    if len(key) != 32:
+        raise ValueError("a key has 32 bytes")
+    private = ec.derive_private_key(int.from_bytes(key, "big"), ec.SECP256K1())
+    point = private.public_key().public_numbers()
+    return checksum(keccak256(word(point.x) + word(point.y))[12:])
 
 
 def load_signer(path: Path, password: Callable[[], str]) -> Signer:
@@ -89,7 +106,9 @@ def _read(path: Path) -> str:
                 raise FileInvalid(f"{path} is not a file")
             data = file.read(MAX_KEY_FILE + 1)
     except OSError as error:
-        raise FileInvalid(f"cannot read the key file {path}: {error.strerror}") from None
+        raise FileInvalid(
+            f"cannot read the key file {path}: {(error.strerror or '').lower()}"
+        ) from None
     if len(data) > MAX_KEY_FILE:
         raise FileInvalid(f"{path} is too large for a key file")
     try:

@@ -1,28 +1,24 @@
 """A small JSON-RPC client that trusts no node: bounded in time and size, checked in shape.
 
 It costs 40 ms to import, where web3 costs a second; ``mip prove`` cannot afford the latter.
-Reads are repeated after a network failure, submissions never are. Only scheme, host and port of an
-endpoint appear in messages: paths and user names of hosted nodes are secrets.
+Reads are repeated after a network failure, submissions never are.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import http.client
-import ipaddress
 import json
 import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import SplitResult, unquote, urlsplit
 
+from mip_cli.chain.endpoint import parse_endpoint
 from mip_cli.chain.faults import NodeRefused, NodeUntrusted
 from mip_cli.crypto import jsontext
-from mip_cli.errors import ConfigInvalid, NetworkDown, WrongChain
+from mip_cli.errors import NetworkDown, WrongChain
 
 TIMEOUT = 15.0
 """Seconds for one request, from connecting to the last byte."""
@@ -38,64 +34,6 @@ MAX_NESTING = 32
 """Objects and lists inside each other; a block with its transactions needs 6."""
 _CHUNK = 64 * 1024
 _ONCE_ONLY = ("eth_send", "evm_", "anvil_", "hardhat_", "personal_")
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """A checked node address."""
-
-    secure: bool
-    """Whether TLS protects it."""
-    host: str
-    """Host name or address."""
-    port: int
-    """TCP port."""
-    target: str
-    """Path and query; may hold an access key, never shown."""
-    authorization: str | None
-    """Value of the Authorization header, never shown."""
-
-    def __repr__(self) -> str:
-        return f"Endpoint({self.label})"
-
-    @property
-    def label(self) -> str:
-        """The part that may be shown."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{'https' if self.secure else 'http'}://{host}:{self.port}"
-
-    @property
-    def is_local(self) -> bool:
-        """Whether the traffic stays on this machine."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
-
-
-def parse_endpoint(url: str) -> Endpoint:
-    """Check a node URL; raise ``ConfigInvalid`` for anything but http and https with a host."""
-    hint = "use a URL such as http://127.0.0.1:8545"
-    if any(ord(c) <= 32 or ord(c) > 126 for c in url):
-        raise ConfigInvalid("the RPC URL holds blanks or non-ASCII characters", hint=hint)
-    try:
-        parts: SplitResult = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise ConfigInvalid("the RPC URL cannot be understood", hint=hint) from None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigInvalid("the RPC URL must start with http:// or https:// and a host", hint=hint)
-    secure = parts.scheme == "https"
-    authorization = None
-    if parts.username is not None:
-        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        authorization = "Basic " + base64.b64encode(pair.encode()).decode()
-    target = parts.path or "/"
-    if parts.query:
-        target += "?" + parts.query
-    return Endpoint(secure, parts.hostname, port or (443 if secure else 80), target, authorization)
 
 
 class RpcClient:

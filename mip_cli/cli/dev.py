@@ -32,7 +32,14 @@ def dev() -> None:
     show_default=True,
     help="Which program serves the chain; hardhat forgets it when it stops.",
 )
-@click.option("--port", type=click.IntRange(1, 65535), default=8545, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=8545,
+    show_default="8545",
+    metavar="PORT",
+    help="TCP port on 127.0.0.1.",
+)
 @click.option("--fresh", is_flag=True, help="Forget the chain kept from earlier runs.")
 @click.option(
     "--block-time",

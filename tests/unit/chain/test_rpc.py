@@ -10,8 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from mip_cli.chain.endpoint import parse_endpoint
 from mip_cli.chain.faults import NodeRefused, NodeUntrusted
-from mip_cli.chain.rpc import RpcClient, hexbytes, parse_endpoint, printable, quantity
+from mip_cli.chain.rpc import RpcClient, hexbytes, printable, quantity
 from mip_cli.errors import ConfigInvalid, NetworkDown, WrongChain
 
 Behaviour = Callable[[BaseHTTPRequestHandler, object], None]

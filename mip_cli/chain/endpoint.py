@@ -1,0 +1,71 @@
+"""The address of a node: what may be shown of it, and what may not.
+
+Only scheme, host and port appear in messages: paths and user names of hosted nodes are secrets.
+"""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+from dataclasses import dataclass
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from mip_cli.errors import ConfigInvalid
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A checked node address."""
+
+    secure: bool
+    """Whether TLS protects it."""
+    host: str
+    """Host name or address."""
+    port: int
+    """TCP port."""
+    target: str
+    """Path and query; may hold an access key, never shown."""
+    authorization: str | None
+    """Value of the Authorization header, never shown."""
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.label})"
+
+    @property
+    def label(self) -> str:
+        """The part that may be shown."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.secure else 'http'}://{host}:{self.port}"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the traffic stays on this machine."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def parse_endpoint(url: str) -> Endpoint:
+    """Check a node URL; raise ``ConfigInvalid`` for anything but http and https with a host."""
+    hint = "use a URL such as http://127.0.0.1:8545"
+    if any(ord(c) <= 32 or ord(c) > 126 for c in url):
+        raise ConfigInvalid("the RPC URL holds blanks or non-ASCII characters", hint=hint)
+    try:
+        parts: SplitResult = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ConfigInvalid("the RPC URL cannot be understood", hint=hint) from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigInvalid("the RPC URL must start with http:// or https:// and a host", hint=hint)
+    secure = parts.scheme == "https"
+    authorization = None
+    if parts.username is not None:
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        authorization = "Basic " + base64.b64encode(pair.encode()).decode()
+    target = parts.path or "/"
+    if parts.query:
+        target += "?" + parts.query
+    return Endpoint(secure, parts.hostname, port or (443 if secure else 80), target, authorization)
