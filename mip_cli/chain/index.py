@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mip_cli.chain.faults import NodeRefused, NodeUntrusted
@@ -29,6 +29,8 @@ LOG_SPAN = 5000
 """Blocks asked for at once; halved when the node finds that too much."""
 ATTEMPTS = 3
 """Tries when the chain moves while it is read."""
+EARLIER_LIMIT = 256
+"""Enrolments that are undone at most to find an earlier root."""
 SAVE_EVERY = 2000
 """Blocks without events after which the cache is moved on all the same."""
 _MAGIC = b"mip.tree/1\n"
@@ -70,6 +72,19 @@ class TreeIndex:
             raise NodeUntrusted("the cached tree is damaged", hint="delete the cache, then retry")
         return path
 
+    def earlier(self, root: int, limit: int = EARLIER_LIMIT) -> TreeIndex | None:
+        """Return the tree as it was when a root was current, None when it cannot be found.
+
+        While many enrol, the current root may be refused a block later; the registry's newest
+        closing root (``Registry.accepted_roots``) is not. Only enrolments are undone, ``limit`` of
+        them at most: a replacement or revocation since then hides the earlier tree.
+        """
+        for size in range(len(self.tree), max(0, len(self.tree) - limit - 1), -1):
+            levels = _prefix(self.tree.levels, size)
+            if levels[-1] == [root]:
+                return replace(self, tree=LeanTree.from_levels(levels))
+        return None
+
     def update_siblings(self, index: int) -> list[int]:
         """Return what ``update`` and ``revoke`` take: the path inside the leaf's own peak."""
         size, start = len(self.tree), 0
@@ -96,6 +111,21 @@ class TreeIndex:
         body = b"".join(node.to_bytes(32, "big") for level in levels for node in level)
         data = _MAGIC + head + body
         return data + hashlib.sha256(data).digest()
+
+
+def _prefix(levels: Sequence[Sequence[int]], size: int) -> list[list[int]]:
+    """Return the levels of the tree of the first leaves; hashes one node per level at most."""
+    result: list[list[int]] = []
+    carry: int | None = None  # the node on the right edge whose subtree is not complete
+    for level in levels:
+        complete = size >> len(result)
+        nodes = [*level[:complete], *([] if carry is None else [carry])]
+        result.append(nodes)
+        if len(nodes) == 1:
+            break
+        if complete % 2:
+            carry = nodes[-1] if carry is None else compress(nodes[-2], carry)
+    return result
 
 
 def parse_index(data: bytes, chain_id: int, registry: Address, start: int) -> TreeIndex | None:
