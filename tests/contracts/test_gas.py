@@ -20,4 +20,6 @@ def test_gas__below_ceilings() -> None:
     from gas_meter import measure  # web3 warns when it is imported
 
     measured = measure()
-    assert {name: measured[name] for name, limit in CEILINGS.items() if measured[name] > limit} == {}
+    assert {
+        name: measured[name] for name, limit in CEILINGS.items() if measured[name] > limit
+    } == {}

@@ -1,4 +1,7 @@
-"""Seeded faults: each one makes the contract tests fail. Slow; ``make mutants`` runs it."""
+"""Seeded faults: each one makes the contract tests fail.
+
+Takes some minutes and is not collected by itself: ``pytest tests/contracts/mutants.py``.
+"""
 
 from __future__ import annotations
 
