@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from mip_cli.config import Settings
@@ -109,8 +110,7 @@ def load_key(settings: Settings, name: str) -> CircuitKey:
 
 
 def _load_key(manifest: Manifest, circuit: Circuit, folder: Path) -> CircuitKey:
-    key = verifying_key.parse_verifying_key(_read_json(folder / KEY_FILE))
-    found = key.hash()
+    key, found = _checked_key(folder / KEY_FILE, _read(folder / KEY_FILE))
     pins = {
         pinned
         for table in (manifest.development_keys, manifest.ceremony_keys)
@@ -127,6 +127,13 @@ def _load_key(manifest: Manifest, circuit: Circuit, folder: Path) -> CircuitKey:
             hint=REBUILD,
         )
     return CircuitKey(circuit, key, found, manifest.is_development(found))
+
+
+@lru_cache(maxsize=8)
+def _checked_key(path: Path, raw: bytes) -> tuple[VerifyingKey, str]:
+    # the check of its points takes 75 ms, and a command asks for the same bytes several times
+    key = verifying_key.parse_verifying_key(_parse_json(path, raw))
+    return key, key.hash()
 
 
 def load_circuit(settings: Settings, name: str) -> CircuitArtifacts:
@@ -181,6 +188,10 @@ def read_stamped(folder: Path, stamp: Stamp, name: str) -> bytes:
 
 
 def _read_json(path: Path) -> object:
+    return _parse_json(path, _read(path))
+
+
+def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as stream:
             raw = stream.read(_MAX_JSON + 1)
@@ -188,6 +199,10 @@ def _read_json(path: Path) -> object:
         raise ArtifactMismatch(f"cannot read {path}: {error.strerror}", hint=REBUILD) from error
     if len(raw) > _MAX_JSON:
         raise FileInvalid(f"{path} is too large")
+    return raw
+
+
+def _parse_json(path: Path, raw: bytes) -> object:
     try:
         found: object = json.loads(raw)
     except ValueError as error:
