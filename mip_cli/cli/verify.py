@@ -36,7 +36,8 @@ def verify(
     """Check the proof file PROOF (- for stdin): exit 0 if it holds, 1 if not.
 
     Offline, this shows that the proof is sound for the values it names and has not ended. Whether
-    its root is the registry's and whether the pseudonym was used before, only the chain can tell.
+    its root is the registry's, and with it whether its level is true, only the chain can tell, and
+    the app whether the pseudonym was used before.
     """
     data = _io.read_input(proof, proof_file.MAX_BYTES, what="proof file")
     file = proof_file.decode(data)
@@ -56,7 +57,9 @@ def verify(
         if found.development:
             _io.note("made with development keys: anyone can forge such proofs; local chains only")
         if not found.on_chain:
-            _io.note("root and earlier use were not checked; add --on-chain to ask the registry")
+            _io.note(
+                "root, level and earlier use were not checked; add --on-chain to ask the registry"
+            )
 
     document = {
         "valid": True,

@@ -45,7 +45,8 @@ def verify_offline(
     """Check the proof against the pinned verifying key; no network.
 
     Scope, message and root signal are computed anew. Whether the root is one of the registry's,
-    and whether the nullifier was used, only a chain can tell. Raises ``ProofInvalid`` when it does
+    and whether the nullifier was used, only a chain can tell. The level is folded into the root
+    signal: it is as true as the root. Raises ``ProofInvalid`` when it does
     not hold, its deadline has passed or it was made with other keys.
     """
     progress.step("verifying the proof")
