@@ -3,9 +3,10 @@
 """
 @title Groth16Verifier
 @license AGPL-3.0-only
-@notice Verifies Groth16 proofs on BN254 for one circuit of one to eight public signals. The verifying key is
-        fixed when the contract is constructed.
-@custom:stop It cannot be stopped: it has no storage and no owner. Those who call it may turn to another one.
+@notice Verifies Groth16 proofs on BN254 for one circuit of one to eight public signals. The
+        verifying key is fixed when the contract is constructed.
+@custom:stop It cannot be stopped: it has no storage and no owner. Those who call it may turn to
+             another one.
 """
 
 from .interfaces import IGroth16Verifier
@@ -19,7 +20,8 @@ R: constant(uint256) = 218882428718392752222464057452572750885483644004160343436
 P: constant(uint256) = 21888242871839275222246405745257275088696311157297823662689037894645226208583
 
 PAIRING: constant(address) = 0x0000000000000000000000000000000000000008
-PAIRING_GAS: constant(uint256) = 240_000  # four pairs cost 181,000 (EIP-1108); a bad point burns all that is given
+# four pairs cost 181,000 (EIP-1108); a bad point burns all that is given
+PAIRING_GAS: constant(uint256) = 240_000
 
 LOCAL_CHAIN_IDS: constant(uint256[2]) = [31337, 1337]
 
@@ -45,14 +47,15 @@ def __init__(
 ):
     """
     @notice Fixes the verifying key. Points of G2 have their imaginary parts first, as in EIP-197.
-    @dev A key with gamma = delta has had no phase 2: anyone can forge for it, as for gamma = -delta. The precompiles
-         refuse what is not on its curve and in its group.
+    @dev A key with gamma = delta has had no phase 2: anyone can forge for it, as for gamma =
+         -delta. The precompiles refuse what is not on its curve and in its group.
     @param alpha The point alpha of G1.
     @param beta The point beta of G2.
     @param gamma The point gamma of G2.
     @param delta The point delta of G2.
     @param ic One point of G1 for the constant and one for each public signal.
-    @param is_development Whether the key's trapdoor may be known; such a key serves local chains only.
+    @param is_development Whether the key's trapdoor may be known; such a key serves local chains
+                          only.
     """
     assert len(ic) >= 2, "verifier: key has no public signal"
     if is_development:
@@ -96,11 +99,12 @@ def __init__(
 @reentrant
 def verify(proof: uint256[8], signals: uint256[8]) -> bool:
     """
-    @notice Tells whether the proof is valid for the public signals. Returns False for anything else: it never
-            reverts and never burns more than PAIRING_GAS. The caller asserts.
-    @dev Coordinates and signals must be canonical, A, B and C must not be zero; whether they lie on their curves is
-         for the pairing precompile to say. Products of key points and canonical signals cannot fail. Comparisons are
-         joined without branches, and four products without intermediate copies: that is what the passport pays for.
+    @notice Tells whether the proof is valid for the public signals. Returns False for anything
+            else: it never reverts and never burns more than PAIRING_GAS. The caller asserts.
+    @dev Coordinates and signals must be canonical, A, B and C must not be zero; whether they lie on
+         their curves is for the pairing precompile to say. Products of key points and canonical
+         signals cannot fail. Comparisons are joined without branches, and four products without
+         intermediate copies: that is what the passport pays for.
     @param proof A, B, C as eight coordinates below P, imaginary parts of B first.
     @param signals The public signals, each below R; those beyond `signal_count` must be zero.
     @return Whether the proof is valid.
@@ -146,7 +150,8 @@ def verify(proof: uint256[8], signals: uint256[8]) -> bool:
             sum = ecadd(sum, ecmul(_IC[2], signals[1]))
         if count > 2:
             sum = ecadd(sum, ecmul(_IC[3], signals[2]))
-        if (signals[3] | self._beyond(count, 1, signals[1]) | self._beyond(count, 2, signals[2])) != 0:
+        unused: uint256 = self._beyond(count, 1, signals[1]) | self._beyond(count, 2, signals[2])
+        if (unused | signals[3]) != 0:
             return False
     if count > 4:
         for i: uint256 in range(4, 8):
@@ -179,7 +184,8 @@ def _beyond(count: uint256, place: uint256, signal: uint256) -> uint256:
 @internal
 def _is_valid_g1(point: uint256[2]) -> bool:
     """
-    @dev The addition precompile fails for coordinates that are not canonical or not on the curve; zero is refused.
+    @dev The addition precompile fails for coordinates that are not canonical or not on the curve;
+         zero is refused.
     """
     if (point[0] | point[1]) == 0:
         return False

@@ -3,8 +3,9 @@
 """
 @title PassportRegistry
 @license AGPL-3.0-only
-@notice Keeps a tree of passport leaves. Anyone may enrol; a passport's keys are replaced and the passport is revoked by
-        a zero-knowledge proof of its holder. Apps ask `check` whether a presentation is valid for them.
+@notice Keeps a tree of passport leaves. Anyone may enrol; a passport's keys are replaced and the
+        passport is revoked by a zero-knowledge proof of its holder. Apps ask `check` whether a
+        presentation is valid for them.
 @dev No owner, no upgrade, no funds. Specified in docs/protocol.md.
 @custom:stop It cannot be stopped. A holder stops a passport with `revoke`; an app stops asking.
 """
@@ -110,15 +111,18 @@ def enroll_signed(
         eip712._domain_separator(),
         keccak256(abi_encode(ENROLL_TYPEHASH, identity_commitment, keys_root, anchor, deadline)),
     )
-    assert eip712._is_signed_by(anchor, digest, signature), "registry: signature is not the anchor's"
+    assert eip712._is_signed_by(
+        anchor, digest, signature
+    ), "registry: signature is not the anchor's"
     return self._enroll_one(identity_commitment, keys_root, anchor)
 
 
 @external
 def enroll_batch(enrollments: DynArray[IPassportRegistry.Enrollment, 64]) -> uint256:
     """
-    @notice Enrols many anchors that signed by ECDSA. Passports already present are skipped, so that nobody stops a
-            batch by sending one of its entries first; any other fault reverts the whole.
+    @notice Enrols many anchors that signed by ECDSA. Passports already present are skipped, so that
+            nobody stops a batch by sending one of its entries first; any other fault reverts the
+            whole.
     @param enrollments Signed enrolments.
     @return Number of passports added.
     """
@@ -145,8 +149,9 @@ def enroll_batch(enrollments: DynArray[IPassportRegistry.Enrollment, 64]) -> uin
         assert eip712._is_ecdsa_by(
             entry.anchor, digest, entry.signature
         ), "registry: signature is not the anchor's"
+        index: uint256 = size + len(leaves)
         leaves.append(
-            self._admit(key, entry.identity_commitment, entry.keys_root, entry.anchor, size + len(leaves))
+            self._admit(key, entry.identity_commitment, entry.keys_root, entry.anchor, index)
         )
     if len(leaves) != 0:
         root_window._advance(lean_tree._append_many(size, leaves), size + len(leaves), False)
@@ -163,9 +168,10 @@ def update(
     presentation: IPassportRegistry.Presentation,
 ):
     """
-    @notice Replaces a passport's keys. Older roots die within GRACE seconds; proofs under them are refused from then on.
-    @dev The proof's root is the old leaf itself, which contains the epoch: it serves once. Its message binds the new
-         keys root, so that whoever relays can only delay.
+    @notice Replaces a passport's keys. Older roots die within GRACE seconds; proofs under them are
+            refused from then on.
+    @dev The proof's root is the old leaf itself, which contains the epoch: it serves once. Its
+         message binds the new keys root, so that whoever relays can only delay.
     @param identity_commitment Commitment to the holder's secret.
     @param anchor The passport's anchor, also the presentation's beneficiary.
     @param old_keys_root The keys root in the present leaf.
@@ -179,7 +185,9 @@ def update(
     epoch: uint256 = 0
     updated_at: uint256 = 0
     index, epoch, updated_at = self._active(key)
-    assert block.timestamp >= updated_at + COOLDOWN, "registry: keys were replaced less than COOLDOWN ago"
+    assert (
+        block.timestamp >= updated_at + COOLDOWN
+    ), "registry: keys were replaced less than COOLDOWN ago"
     new_leaf: uint256 = self._leaf(identity_commitment, anchor, new_keys_root, epoch + 1)
     self._replace(
         self._leaf(identity_commitment, anchor, old_keys_root, epoch),
@@ -249,8 +257,10 @@ def check(
     presentation: IPassportRegistry.Presentation,
 ) -> uint256:
     """
-    @notice Tells the asking contract which pseudonym presents itself, or reverts. The asker spends the nullifier.
-    @dev The asker is the sender; a presentation made for one contract, purpose or payload fails for any other.
+    @notice Tells the asking contract which pseudonym presents itself, or reverts. The asker spends
+            the nullifier.
+    @dev The asker is the sender; a presentation made for one contract, purpose or payload fails for
+         any other.
     @param purpose keccak256 of the asker's purpose.
     @param payload Hash of the arguments that the holder agreed to.
     @param min_level Kinds of keys the proof must have used, at least.
@@ -326,7 +336,8 @@ def _replace(
     presentation: IPassportRegistry.Presentation,
 ):
     """
-    @dev Both acts on a passport: a proof of two kinds about the very leaf, then the tree, then the window.
+    @dev Both acts on a passport: a proof of two kinds about the very leaf, then the tree, then the
+         window.
     """
     assert presentation.root == old_leaf, "registry: presentation is not about the passport's leaf"
     assert presentation.beneficiary == anchor, "registry: beneficiary is not the anchor"
@@ -346,7 +357,9 @@ def _active(key: bytes32) -> (uint256, uint256, uint256):
 
 @view
 @internal
-def _leaf(identity_commitment: uint256, anchor: address, keys_root: uint256, epoch: uint256) -> uint256:
+def _leaf(
+    identity_commitment: uint256, anchor: address, keys_root: uint256, epoch: uint256
+) -> uint256:
     """
     @dev The added tag keeps leaves and inner nodes apart (docs/protocol.md, section 2).
     """

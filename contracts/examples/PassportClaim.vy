@@ -4,8 +4,9 @@
 """
 @title PassportClaim
 @license MIT
-@notice One claim per passport: keeps a beneficiary under each passport's pseudonym. It does not tell persons apart; one
-        person may hold several passports. The least a gate needs; PassportVote shows one with an event.
+@notice One claim per passport: keeps a beneficiary under each passport's pseudonym. It does not
+        tell persons apart; one person may hold several passports. The least a gate needs;
+        PassportVote shows one with an event.
 @custom:stop It cannot be stopped; a claim moves nothing of value.
 """
 

@@ -4,8 +4,9 @@
 """
 @title PassportVote
 @license MIT
-@notice One vote per passport, counted in the open. It does not tell persons apart: one person may hold several
-        passports, and whoever counts on one vote per person needs another proof of that.
+@notice One vote per passport, counted in the open. It does not tell persons apart: one person may
+        hold several passports, and whoever counts on one vote per person needs another proof of
+        that.
 @custom:stop It cannot be stopped; voting ends by itself at `closes_at`.
 """
 

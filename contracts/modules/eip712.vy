@@ -3,8 +3,8 @@
 """
 @title eip712
 @license AGPL-3.0-only
-@notice EIP-712 digests of the registry and who signed them: ECDSA first, then ERC-1271. An account with code of its own
-        (EIP-7702) may sign either way.
+@notice EIP-712 digests of the registry and who signed them: ECDSA first, then ERC-1271. An account
+        with code of its own (EIP-7702) may sign either way.
 @custom:stop A module, never deployed.
 """
 
@@ -59,7 +59,8 @@ def _digest(separator: bytes32, struct_hash: bytes32) -> bytes32:
 @internal
 def _is_signed_by(signer: address, digest: bytes32, signature: Bytes[2048]) -> bool:
     """
-    @dev A signer with code is asked by a static call of bounded gas, of whose answer one word is read.
+    @dev A signer with code is asked by a static call of bounded gas, of whose answer one word is
+         read.
     """
     if len(signature) == 65 and self._is_ecdsa_by(signer, digest, slice(signature, 0, 65)):
         return True
@@ -82,7 +83,8 @@ def _is_signed_by(signer: address, digest: bytes32, signature: Bytes[2048]) -> b
 @internal
 def _is_ecdsa_by(signer: address, digest: bytes32, signature: Bytes[65]) -> bool:
     """
-    @dev Only v = 27 or 28 and the lower s. The zero address, which a failed recovery gives, has signed nothing.
+    @dev Only v = 27 or 28 and the lower s. The zero address, which a failed recovery gives, has
+         signed nothing.
     """
     if len(signature) != 65:
         return False

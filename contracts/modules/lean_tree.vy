@@ -3,12 +3,12 @@
 """
 @title lean_tree
 @license AGPL-3.0-only
-@notice A LeanIMT of which only the peaks are stored. A tree of n leaves consists of one complete subtree for each
-        bit of n; `_peaks[l]` is the root of the one of height l. The root folds them from the lowest upward: a node
-        without right sibling passes on.
-@dev The size lives with the caller. A leaf changes exactly one peak, so that appending stores one node and a path
-     inside the peak's subtree proves membership. Others who append cannot invalidate such a path unless they complete
-     a larger subtree around it.
+@notice A LeanIMT of which only the peaks are stored. A tree of n leaves consists of one complete
+        subtree for each bit of n; `_peaks[l]` is the root of the one of height l. The root folds
+        them from the lowest upward: a node without right sibling passes on.
+@dev The size lives with the caller. A leaf changes exactly one peak, so that appending stores one
+     node and a path inside the peak's subtree proves membership. Others who append cannot
+     invalidate such a path unless they complete a larger subtree around it.
 @custom:stop A module, never deployed.
 """
 
@@ -49,7 +49,8 @@ def _append(size: uint256, leaf: uint256) -> uint256:
 @internal
 def _append_many(size: uint256, leaves: DynArray[uint256, MAX_BATCH]) -> uint256:
     """
-    @dev Each inner node is computed once. `nodes[0 .. count - 1]` are the nodes of a level from number `first` on.
+    @dev Each inner node is computed once. `nodes[0 .. count - 1]` are the nodes of a level from
+         number `first` on.
     @param size Leaves before.
     @param leaves New leaves, at least one, canonical and not zero.
     @return The new root.
@@ -97,8 +98,9 @@ def _replace(
     siblings: DynArray[uint256, MAX_DEPTH],
 ) -> uint256:
     """
-    @dev The highest bit in which index and size differ is the height of the complete subtree that holds the leaf.
-         Inside it every node has a sibling, so that the number of siblings is fixed and no path may leave one out.
+    @dev The highest bit in which index and size differ is the height of the complete subtree that
+         holds the leaf. Inside it every node has a sibling, so that the number of siblings is fixed
+         and no path may leave one out.
     @param size Leaves in the tree.
     @param index Position of the leaf, below the size.
     @param old_leaf What must be there.

@@ -33,7 +33,11 @@ def _c2(left: uint256, right: uint256) -> uint256:
     ok: bool = False
     digest: Bytes[32] = b""
     ok, digest = raw_call(
-        HASHER, abi_encode(left, right), max_outsize=32, is_static_call=True, revert_on_failure=False
+        HASHER,
+        abi_encode(left, right),
+        max_outsize=32,
+        is_static_call=True,
+        revert_on_failure=False,
     )
     assert ok, "registry: tree node is not canonical"
     return convert(digest, uint256)

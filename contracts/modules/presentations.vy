@@ -4,8 +4,9 @@
 @title presentations
 @license AGPL-3.0-only
 @notice Checks that a presentation's proof holds for an asker, a purpose and a payload.
-@dev Scope and message are always computed here, from the chain id and the asker: they cannot be chosen, so that neither
-     is zero nor out of the field. Which root is good is for the caller to decide.
+@dev Scope and message are always computed here, from the chain id and the asker: they cannot be
+     chosen, so that neither is zero nor out of the field. Which root is good is for the caller to
+     decide.
 @custom:stop A module, never deployed.
 """
 
@@ -17,7 +18,9 @@ R: constant(uint256) = 218882428718392752222464057452572750885483644004160343436
 MAX_DEADLINE: public(constant(uint256)) = 60 * 60  # seconds a presentation's deadline may lie ahead
 MAX_LEVEL: constant(uint256) = 2
 
-SCOPE_TYPEHASH: constant(bytes32) = keccak256("Scope(uint256 chainId,address contract,bytes32 purpose)")
+SCOPE_TYPEHASH: constant(bytes32) = keccak256(
+    "Scope(uint256 chainId,address contract,bytes32 purpose)"
+)
 ACTION_TYPEHASH: constant(bytes32) = keccak256(
     "Action(uint256 chainId,address contract,address beneficiary,bytes32 payload,uint256 nonce,uint256 deadline)"
 )
@@ -28,10 +31,12 @@ VERIFIER: public(immutable(address))
 @deploy
 def __init__(verifier: address):
     """
-    @param verifier The Groth16Verifier of a circuit with the four public signals of docs/protocol.md, section 3.
+    @param verifier The Groth16Verifier of a circuit with the four public signals of
+                    docs/protocol.md, section 3.
     """
     assert verifier.is_contract, "registry: verifier has no code"
-    assert staticcall IGroth16Verifier(verifier).signal_count() == 4, "registry: verifier is of another circuit"
+    signals: uint256 = staticcall IGroth16Verifier(verifier).signal_count()
+    assert signals == 4, "registry: verifier is of another circuit"
     VERIFIER = verifier
 
 
@@ -77,7 +82,9 @@ def _require_valid(
     @dev The root is not judged here. The verifier answers False for a signal that is not canonical.
     """
     assert block.timestamp <= presentation.deadline, "registry: presentation has expired"
-    assert presentation.deadline <= block.timestamp + MAX_DEADLINE, "registry: deadline lies too far ahead"
+    assert (
+        presentation.deadline <= block.timestamp + MAX_DEADLINE
+    ), "registry: deadline lies too far ahead"
     assert presentation.level >= min_level, "registry: level is too low"
     assert presentation.level != 0 and presentation.level <= MAX_LEVEL, "registry: level is unknown"
     assert presentation.nullifier != 0, "registry: nullifier is zero"

@@ -4,13 +4,14 @@
 @title root_window
 @license AGPL-3.0-only
 @notice Remembers which roots of the passport tree a proof may refer to.
-@dev Time is cut into buckets of BUCKET seconds. A root that was current when its bucket ended is a closing root: when
-     it is replaced it goes into a ring of five. At most one root per bucket gets there, so that nobody flushes the ring
-     in less than five buckets, however many enrolments he sends. Each entry has its own end: WINDOW after it was
-     replaced, and at most GRACE after the first act that voids older roots. Ends only ever come nearer, so that nobody
-     keeps an old root alive by voiding again.
-     Replaced within its own bucket, a root is refused at once. The newest closing root always has at least BUCKET
-     seconds of life left, whoever rotates as often as he likes.
+@dev Time is cut into buckets of BUCKET seconds. A root that was current when its bucket ended is a
+     closing root: when it is replaced it goes into a ring of five. At most one root per bucket gets
+     there, so that nobody flushes the ring in less than five buckets, however many enrolments he
+     sends. Each entry has its own end: WINDOW after it was replaced, and at most GRACE after the
+     first act that voids older roots. Ends only ever come nearer, so that nobody keeps an old root
+     alive by voiding again. Replaced within its own bucket, a root is refused at once. The newest
+     closing root always has at least BUCKET seconds of life left, whoever rotates as often as he
+     likes.
 @custom:stop A module, never deployed.
 """
 
@@ -22,7 +23,8 @@ GRACE: public(constant(uint256)) = 120  # seconds
 
 RING: constant(uint256) = 5  # closing roots kept; their ends fill the packed word
 
-# size | changed_at << 32 | head << 64 | end[i] << (96 + 32 i); times are Unix seconds, 32 bits last until 2106
+# size | changed_at << 32 | head << 64 | end[i] << (96 + 32 i)
+# times are Unix seconds: 32 bits last until 2106
 _MASK: constant(uint256) = 2**32 - 1
 _packed: uint256
 
@@ -33,7 +35,8 @@ _ring: uint256[RING]
 @deploy
 def __init__():
     """
-    @dev Writes the ring's slots, so that no enroller pays for them. Their ends are zero: they are never accepted.
+    @dev Writes the ring's slots, so that no enroller pays for them. Their ends are zero: they are
+         never accepted.
     """
     for i: uint256 in range(RING):
         self._ring[i] = 1
@@ -90,7 +93,8 @@ def is_known_root(root: uint256) -> bool:
 def accepted_roots() -> DynArray[IPassportRegistry.AcceptedRoot, 6]:
     """
     @notice All roots accepted now: the current one first, then the closing roots, newest first.
-    @dev While many enrol, prove under the newest closing root: the current one may be gone in the next block.
+    @dev While many enrol, prove under the newest closing root: the current one may be gone in the
+         next block.
     @return Roots and the times at which they will be refused.
     """
     result: DynArray[IPassportRegistry.AcceptedRoot, 6] = []

@@ -17,7 +17,9 @@ from typed_data import typed_enrollment
 from web3 import HTTPProvider, Web3
 
 from mip_cli.chain import poseidon2_evm
+from mip_cli.crypto.commitments import leaf
 from mip_cli.crypto.field import R
+from mip_cli.crypto.lean_tree import LeanTree
 
 ROOT = Path(__file__).resolve().parents[2]
 ANVIL = ROOT / "circuits/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"
@@ -96,6 +98,26 @@ class Suite:
             used += [int(self.sent(h)["gasUsed"]) for h in hashes]
         return used
 
+    def update_first(self, members: int) -> int:
+        """Replace the keys of passport 0 in the largest subtree; return the gas used."""
+        anchor = self.w3.eth.default_account
+        values = [[pow(7, 3 * n + k + 1, R) for k in (1, 2)] for n in range(members)]
+        tree = LeanTree(leaf(identity, anchor, keys, 0) for identity, keys in values)
+        assert tree.root == self.registry.functions.root().call()
+        (identity, keys), new_keys = values[0], 12345
+        words = (identity, int(anchor, 16), new_keys)
+        presented = self.presentation(
+            self.registry.address,
+            "mip: replace the keys of this passport",
+            Web3.keccak(b"".join(word.to_bytes(32, "big") for word in words)),
+            10**70,
+            tree.leaf(0),
+            beneficiary=anchor,
+        )
+        siblings = tree.siblings(0)[: members.bit_length() - 1]
+        call = self.registry.functions.update(identity, anchor, keys, new_keys, siblings, presented)
+        return int(self.sent(call.transact({"gas": 2_000_000}))["gasUsed"])
+
     def signed(self, number: int) -> tuple[int, int, str, int, bytes]:
         """Make an enrolment of a new account, signed by EIP-712."""
         account = Account.from_key(pow(5, number + 1, 2**255 - 19).to_bytes(32, "big"))
@@ -107,12 +129,19 @@ class Suite:
         return identity, keys, account.address, DEADLINE, bytes(signature)
 
     def presentation(
-        self, asker: str, purpose: str, payload: bytes, nullifier: int, root: int, seed: int = 0
+        self,
+        asker: str,
+        purpose: str,
+        payload: bytes,
+        nullifier: int,
+        root: int,
+        seed: int = 0,
+        beneficiary: str | None = None,
     ) -> tuple[Any, ...]:
         """Make a valid presentation under a root."""
         chain = self.registry.functions
         deadline = self.w3.eth.get_block("latest")["timestamp"] + 1800
-        beneficiary = self.w3.eth.accounts[1]
+        beneficiary = beneficiary or self.w3.eth.accounts[1]
         message = chain.message_of(asker, beneficiary, payload, 7, deadline).call()
         scope = chain.scope_of(asker, Web3.keccak(text=purpose)).call()
         proof = self.trapdoor.prove([(root + 2) % R, nullifier, scope, message], seed)
@@ -136,6 +165,9 @@ def measure() -> dict[str, int]:
         suite.enroll_many(31, 1000)
         next_bucket()
         gas["enroll_1000"] = suite.enroll(1000)
+        with_snapshot = w3.provider.make_request("evm_snapshot", [])  # type: ignore[arg-type]
+        gas["update_1000"] = suite.update_first(1001)
+        w3.provider.make_request("evm_revert", [with_snapshot["result"]])  # type: ignore[arg-type]
         suite.enroll_many(1001, 1023)
         next_bucket()
         gas["enroll_worst_1024"] = suite.enroll(1023)

@@ -115,8 +115,8 @@ MUTANTS = {
     ),
     "no limit on the deadline": (
         GATE,
-        "block.timestamp + MAX_DEADLINE, ",
-        "max_value(uint256), ",
+        "block.timestamp + MAX_DEADLINE\n",
+        "max_value(uint256)\n",
         "registry",
     ),
     "nullifier zero accepted": (
