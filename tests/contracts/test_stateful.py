@@ -242,24 +242,17 @@ def make_machine(suite: Deployment) -> type[RuleBasedStateMachine]:
 
 MUST_REACH = (
     "enroll: done",
-    "enroll: registry: passport is already enrolled",
-    "enroll: registry: identity commitment is zero or not canonical",
-    "enroll: registry: keys root is zero or not canonical",
     "enroll_batch: done",
     "enroll_batch: several",
-    "enroll_batch: registry: signature is not the anchor's",
     "update: done",
-    "update: registry: keys were replaced less than COOLDOWN ago",
     "revoke: done",
     "check: done",
     "check: under a closing root",
+    # some refusals that take a history; each reason has a test of its own besides
+    "enroll: registry: passport is already enrolled",
+    "update: registry: keys were replaced less than COOLDOWN ago",
     "check: registry: root is not accepted",
     "check: registry: root is not the current one",
-    "check: registry: proof is not valid",
-    "check: registry: level is too low",
-    "check: registry: level is unknown",
-    "check: registry: deadline lies too far ahead",
-    "check: registry: nullifier is zero",
 )
 
 
