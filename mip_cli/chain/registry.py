@@ -286,11 +286,17 @@ class Registry:
 
     def verifier(self) -> Address:
         """Return the verifier the registry was built with."""
-        return checksum(self._words("VERIFIER()", b"", 1)[0])
+        return self._address("VERIFIER()")
 
     def hasher(self) -> Address:
         """Return the Poseidon2 contract the registry was built with."""
-        return checksum(self._words("HASHER()", b"", 1)[0])
+        return self._address("HASHER()")
+
+    def _address(self, signature: str) -> Address:
+        word_read = self._words(signature, b"", 1)[0]
+        if word_read >> 160:
+            raise NodeUntrusted("the registry answers with something that is not an address")
+        return checksum(word_read)
 
     def _call(self, signature: str, arguments: bytes) -> Call:
         return Call(self.address, selector(signature) + arguments)
