@@ -13,6 +13,7 @@ export UV_CUSTOM_COMPILE_COMMAND := make lock
 help:
 	@echo "make demo   set everything up and play the story on real photos"
 	@echo "make test   set everything up and pass all tests"
+	@echo "make test-mutants  show that the contract tests notice seeded faults (15 min)"
 	@echo "make lint   style, types, layers, generated files"
 	@echo "make bench  measure, beside peers: build/bench.json"
 	@echo "make doctor check this machine"
@@ -55,6 +56,11 @@ test-integration:
 	$(BIN)/pytest -q tests/integration
 test-e2e:
 	$(BIN)/pytest -q tests/e2e
+
+# a quarter of an hour: each seeded fault must be noticed by the contract tests
+.PHONY: test-mutants
+test-mutants: setup
+	$(BIN)/pytest -q tests/contracts/mutants.py
 
 .PHONY: lint
 lint: tools
