@@ -71,8 +71,13 @@ lint: tools
 	$(BIN)/python scripts/make_vectors.py --check
 
 .PHONY: bench
-bench: setup
+bench: setup bench/node_modules/.installed
 	$(BIN)/python scripts/bench.py
+
+bench/node_modules/.installed: $(VENV)/.installed bench/package-lock.json
+	cd bench
+	PATH="$(CURDIR)/$(BIN):$$PATH" npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error
+	touch node_modules/.installed
 
 $(VENV)/bin/uv: requirements/bootstrap.txt
 	$(PYTHON) -m venv $(VENV)
@@ -99,6 +104,8 @@ lock: $(VENV)/bin/uv
 	done
 	$(BIN)/uv pip compile pyproject.toml --python-version 3.11 --extra fast --extra plot --group dev -c requirements/build.txt --generate-hashes --no-emit-index-url -q -o requirements/dev.txt
 	$(BIN)/uv pip compile pyproject.toml --python-version 3.11 --extra fast --extra plot -c requirements/dev.txt --generate-hashes --no-emit-index-url -q -o requirements/runtime.txt
-	cd circuits
-	PATH="$(CURDIR)/$(BIN):$$PATH" npm install --ignore-scripts --package-lock-only --omit-lockfile-registry-resolved=false
-	../$(BIN)/python ../scripts/strip_lock_urls.py package-lock.json
+	for folder in circuits bench; do
+		cd "$(CURDIR)/$$folder"
+		PATH="$(CURDIR)/$(BIN):$$PATH" npm install --ignore-scripts --package-lock-only --omit-lockfile-registry-resolved=false
+		../$(BIN)/python ../scripts/strip_lock_urls.py package-lock.json
+	done

@@ -1,0 +1,137 @@
+"""Every key of ``build/bench.json``; ``docs/bench.md`` says what each one means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MIB = "MiB"
+PROVERS = ("groth16py", "snarkjs", "rapidsnark")
+CONTRACTS = ("Poseidon2", "PassportVerifier", "PassportRegistry", "PassportClaim", "PassportVote")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number of the benchmark; smaller is better, for all of them."""
+
+    key: str
+    """Name in ``bench.json``."""
+    unit: str = ""
+    """What it counts."""
+    bar: float | None = None
+    """What it must not exceed; None where nothing is promised."""
+    peer: str | None = None
+    """Key of the figure it is compared with."""
+
+
+_CIRCUITS = (
+    Figure("passport.constraints", "", 8190, "peer.semaphore.constraints"),
+    Figure("passport.wires"),
+    Figure("passport.zkey_mib", MIB, 5.72, "peer.semaphore.zkey_mib"),
+    Figure("passport_512.constraints"),
+    Figure("passport_512.zkey_mib", MIB),
+    Figure("setup.passport.seconds", "s"),
+    Figure("setup.passport_512.seconds", "s"),
+    Figure("setup.seconds", "s", 90),
+)
+_PROVING = (
+    Figure("witness.ms", "ms"),
+    Figure("prove.warm_seconds", "s", 0.6, "peer.semaphore.prove_snarkjs_seconds"),
+    Figure("prove.warm_cpu_seconds", "s"),
+    Figure("prove.rss_mib", MIB, 143, "prove.snarkjs.rss_mib"),
+    Figure("prove.groth16py.seconds", "s", None, "peer.rapidsnark.seconds"),
+    Figure("prove.groth16py.rss_mib", MIB, None, "peer.rapidsnark.rss_mib"),
+    Figure("prove.snarkjs.seconds", "s", None, "peer.rapidsnark.seconds"),
+    Figure("prove.snarkjs.rss_mib", MIB, None, "peer.rapidsnark.rss_mib"),
+    Figure("prove.rapidsnark.seconds", "s"),
+    Figure("prove.rapidsnark.rss_mib", MIB),
+    Figure("prove.snarkjs.in_process_seconds", "s", None, "peer.rapidsnark.seconds"),
+    Figure("verify.ms", "ms", None, "peer.snarkjs.verify_ms"),
+    Figure("verify.py_ecc_ms", "ms"),
+)
+_COMMAND = (
+    Figure("prove.command_seconds", "s", 3),
+    Figure("prove.first_command_seconds", "s"),
+    Figure("prove.command_cpu_seconds", "s"),
+    Figure("prove.command.open_seconds", "s"),
+    Figure("prove.command.chain_seconds", "s"),
+    Figure("prove.command.prove_seconds", "s"),
+    Figure("prove.command_rss_mib", MIB),
+    Figure("enroll.command_seconds", "s"),
+    Figure("verify.command_seconds", "s"),
+    Figure("cli.help_seconds", "s", 0.3),
+)
+_GAS = (
+    *(Figure(f"gas.deploy.{name}", "gas") for name in CONTRACTS),
+    Figure("gas.deploy", "gas", None, "peer.semaphore.deploy"),
+    Figure("gas.enroll_0", "gas", 140_000, "peer.semaphore.enroll_0"),
+    Figure("gas.enroll_30", "gas", 130_000, "peer.semaphore.enroll_30"),
+    Figure("gas.enroll_1000", "gas", 150_000, "peer.semaphore.enroll_1000"),
+    Figure("gas.enroll_worst_1024", "gas", 200_000, "peer.semaphore.enroll_worst_1024"),
+    Figure("gas.enroll_batch_50", "gas", 95_000, "peer.semaphore.enroll_batch_50"),
+    Figure("gas.enroll_signed_0", "gas"),
+    Figure("gas.enroll_signed_1000", "gas"),
+    Figure("gas.gate", "gas", 268_000, "peer.semaphore.gate"),
+    Figure("gas.gate_vote", "gas"),
+    Figure("gas.update_1000", "gas"),
+    Figure("gas.revoke_1000", "gas", None, "peer.semaphore.remove_1000"),
+)
+_FACES = (
+    Figure("face.detect_ms", "ms", None, "peer.prototype.detect_ms"),
+    Figure("face.landmarks_ms", "ms", None, "peer.prototype.landmarks_ms"),
+    Figure("face.embed_ms", "ms", None, "peer.prototype.embed_ms"),
+    Figure("face.quantise_ms", "ms"),
+    Figure("face.false_matches", "", 4),
+    Figure("face.false_non_matches", "", 5),
+    Figure("face.impostor"),
+    Figure("face.genuine"),
+    Figure("face.undetected"),
+    Figure("face.eer"),
+)
+_PEERS = (
+    Figure("peer.semaphore.constraints"),
+    Figure("peer.semaphore.zkey_mib", MIB),
+    Figure("peer.semaphore.prove_snarkjs_seconds", "s"),
+    Figure("peer.semaphore.prove_groth16py_seconds", "s"),
+    Figure("peer.semaphore.deploy", "gas"),
+    Figure("peer.semaphore.enroll_0", "gas"),
+    Figure("peer.semaphore.enroll_30", "gas"),
+    Figure("peer.semaphore.enroll_1000", "gas"),
+    Figure("peer.semaphore.enroll_worst_1024", "gas"),
+    Figure("peer.semaphore.enroll_batch_50", "gas"),
+    Figure("peer.semaphore.remove_1000", "gas"),
+    Figure("peer.semaphore.gate", "gas"),
+    Figure("peer.snarkjs.verify_ms", "ms"),
+    Figure("peer.rapidsnark.seconds", "s"),
+    Figure("peer.rapidsnark.rss_mib", MIB),
+    Figure("peer.prototype.detect_ms", "ms"),
+    Figure("peer.prototype.landmarks_ms", "ms"),
+    Figure("peer.prototype.embed_ms", "ms"),
+)
+
+GROUPS: dict[str, tuple[Figure, ...]] = {
+    "circuits": _CIRCUITS,
+    "proving": _PROVING,
+    "command": _COMMAND,
+    "gas": _GAS,
+    "faces": _FACES,
+    "peers": _PEERS,
+}
+"""All figures by group, in the order of the table."""
+
+DOCUMENTED: dict[str, float] = {
+    "peer.semaphore.constraints": 6431,
+    "peer.semaphore.prove_snarkjs_seconds": 1.3,
+    "peer.semaphore.enroll_0": 118_000,
+    "peer.semaphore.enroll_30": 225_000,
+    "peer.semaphore.enroll_1000": 307_000,
+    "peer.semaphore.enroll_worst_1024": 420_000,
+    "peer.semaphore.enroll_batch_50": 60_000,
+    "peer.semaphore.remove_1000": 719_000,
+    "peer.semaphore.gate": 285_200,
+    "peer.rapidsnark.seconds": 0.15,
+    "peer.rapidsnark.rss_mib": 15,
+    "peer.prototype.detect_ms": 213,
+    "peer.prototype.landmarks_ms": 10,
+    "peer.prototype.embed_ms": 8,
+}
+"""Figures of earlier measurements on a 2-core x86-64 machine, where this run has none."""
