@@ -69,7 +69,7 @@ def report(error: BaseException, *, as_json: bool) -> int:
     print_line("error", failure.message)
     if failure.hint:
         print_line("hint", failure.hint)
-    if as_json and not _print_json(failure):
+    if (as_json and not _print_json(failure)) or not _flushes():
         _silence_stdout()
     return failure.exit_code
 
@@ -158,6 +158,14 @@ def _print_json(failure: Failure) -> bool:
 
 def _is_broken_pipe(error: BaseException) -> bool:
     return isinstance(error, BrokenPipeError)
+
+
+def _flushes() -> bool:
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _silence_stdout() -> None:
