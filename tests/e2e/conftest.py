@@ -437,7 +437,7 @@ class Proxy:
                 for call in calls:
                     proxy.methods.append(call["method"])
                     proxy.before(call["method"], call["params"])
-                answer = json.loads(ask_upstream(host, body))
+                answer = json.loads(ask_upstream(host, json.dumps(asked).encode()))
                 answers = {
                     a.get("id"): a for a in (answer if isinstance(answer, list) else [answer])
                 }
@@ -618,17 +618,22 @@ def proxy(chain: Chain) -> Iterator[Proxy]:
     made.close()
 
 
-@pytest.fixture(scope="session")
-def deployer_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("keys") / "deployer.key"
+@pytest.fixture
+def deployer_key(tmp_path: Path) -> Path:
+    path = tmp_path / "deployer.key"
     path.touch(0o600)
     path.write_text(TEST_KEYS[0])
     return path
 
 
 @pytest.fixture(autouse=True)
-def _nothing_leaks(request: pytest.FixtureRequest, tmp_path: Path, seen: Seen) -> Iterator[None]:
-    """After each test: no known secret in any file, argument, environment or output so far."""
+def _nothing_leaks(
+    request: pytest.FixtureRequest, tmp_path: Path, seen: Seen, proof: Path
+) -> Iterator[None]:
+    """After each test: no known secret in any file, argument, environment or output so far.
+
+    Asks for ``proof`` so that what all tests share is there before anything of a single test.
+    """
     before = shared_memory()
     yield
     for device in devices(request, tmp_path):

@@ -1,0 +1,403 @@
+"""Nodes that are dead, slow, of another chain, behind, or that lie: never a false success."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mip_cli.chain.devnet import Devnet, Node, developer_signer
+from mip_cli.chain.rpc import RpcClient
+from tests.e2e.conftest import (
+    CHECKOUT,
+    Chain,
+    Device,
+    Holder,
+    Process,
+    Proxy,
+    free_port,
+    new_device,
+    new_holder,
+    wait_for,
+)
+
+REFUSED_ROOT = "a tree that is too old"
+
+
+@pytest.fixture(scope="module")
+def silent_port() -> Iterator[str]:
+    """A port that takes connections and never answers."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(64)
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def hanging(holder: Holder, proof: Path, silent_port: str) -> Iterator[dict[str, Process]]:
+    """Commands that talk to a silent node, started first: they take their time to give up."""
+    device = holder.device.at(silent_port)
+    started = {
+        "enroll": device.start(
+            *("enroll", "--image", holder.image, "--passport", "hanging"),
+            *("--password-file", "-"),
+            stdin=holder.password,
+        ),
+        "prove": device.start(*holder.prove_command("-o", "hanging.json"), stdin=holder.password),
+        "verify": device.start("verify", proof, "--on-chain"),
+        "doctor": device.start("doctor", "--json"),
+    }
+    yield started
+    for process in started.values():
+        process.kill()
+
+
+def test_dead_node__is_named_and_nothing_is_written(holder: Holder, newcomer: Holder, proof: Path):
+    url = f"http://127.0.0.1:{free_port()}"
+    before = newcomer.device.files()
+    refused = newcomer.at(url).enroll().refused(3, "does not answer: connection refused")
+    assert refused.json["error"]["kind"] == "NetworkDown"
+    assert newcomer.device.files() == before
+    before = holder.device.files()
+    holder.at(url).prove("-o", "dead.json").refused(3, "does not answer")
+    holder.at(url).device.mip("verify", proof, "--on-chain").refused(3, "does not answer")
+    holder.at(url).device.mip("verify", proof, "--send").refused(3, "does not answer")
+    holder.at(url).device.mip("verify", proof).succeeded()
+    assert holder.device.files() == before
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://127.0.0.1", "http://", "http://127.0.0.1:99999", "nonsense"]
+)
+def test_impossible_url__is_refused(holder: Holder, url: str) -> None:
+    refused = holder.device.mip("doctor", "--rpc-url", url)
+    assert refused.code in (1, 3)
+    holder.at(url).prove("-o", "x.json").refused(3, "RPC URL")
+
+
+@pytest.fixture
+def other_chain(tmp_path: Path) -> Iterator[Callable[[int], str]]:
+    """Start bare anvils of other chain ids."""
+    folder = tmp_path / "others"
+    folder.mkdir()
+    started: list[tuple[subprocess.Popen[bytes], str]] = []
+
+    def start(chain_id: int) -> str:
+        binary = Devnet(folder, CHECKOUT)._anvil_binary()
+        port = free_port()
+        command = [str(binary), "--port", str(port), "--chain-id", str(chain_id), "--silent"]
+        process = subprocess.Popen(command, cwd=folder)
+        url = f"http://127.0.0.1:{port}"
+        started.append((process, url))
+        client = RpcClient(url, attempts=1)
+        wait_for(lambda: answers(client), "the other chain")
+        client.close()
+        return url
+
+    yield start
+    for process, _ in started:
+        process.terminate()
+        process.wait()
+
+
+def answers(client: RpcClient) -> bool:
+    try:
+        return client.chain_id() > 0
+    except Exception:  # noqa: BLE001 - not there yet
+        return False
+
+
+def test_another_local_chain__with_the_suite__is_not_the_passports_home(
+    holder: Holder, proof: Path, other_chain, deployer_key: Path
+) -> None:
+    url = other_chain(1337)
+    stranger = holder.at(url)
+    before = holder.device.files()
+    stranger.prove("-o", "other.json").refused(3, "nothing is known to be deployed on chain 1337")
+    assert holder.device.files() == before
+    stranger.device.mip("deploy", "--key-file", deployer_key).succeeded()
+    refused = stranger.prove("-o", "wrong.json").refused(3, "lives on chain 31337")
+    assert refused.json["error"]["kind"] == "WrongChain"
+    stranger.device.mip("verify", proof, "--on-chain").refused(3, "the proof is for chain 31337")
+    stranger.device.mip("verify", proof, "--send").refused(3, "the proof is for chain 31337")
+    stranger.enroll().refused(2, "enrolled already")
+    assert not (holder.device.out / "wrong.json").exists()
+    holder.device.mip("verify", proof, "--on-chain").succeeded()
+
+
+def test_public_chain__takes_no_development_keys_and_no_test_account(
+    holder: Holder, newcomer: Holder, other_chain, deployer_key: Path
+) -> None:
+    url = other_chain(5)
+    newcomer.at(url).enroll().refused(2, "chain 5 needs an account that pays")
+    command = [*newcomer.enroll_command(), "--key-file", deployer_key]
+    away = newcomer.device.at(url)
+    away.mip(*command, stdin=newcomer.password).refused(3, "deployed on chain 5")
+    away.mip("deploy", "--key-file", deployer_key).refused(3, "is a development key")
+    assert not (newcomer.device.data / "passports").exists()
+
+
+def test_record_of_another_chain__is_refused(newcomer: Holder, chain: Chain) -> None:
+    record = newcomer.device.data / "deployments" / "31337.json"
+    document = json.loads(record.read_text())
+    for change in ({"chain_id": 1337}, {"block_hash": "0x" + "11" * 32}):
+        record.write_text(json.dumps({**document, **change}))
+        before = newcomer.device.files()
+        newcomer.enroll().refused(3)
+        assert newcomer.device.files() == before
+    record.write_text("{")
+    newcomer.enroll().refused(3, "cannot be read")
+    record.write_text(json.dumps(document))
+    newcomer.enroll().succeeded()
+    newcomer.open()
+
+
+def test_chain_started_afresh__is_noticed(holder: Holder, tmp_path: Path, seen) -> None:
+    """The same chain id and nothing on it: the record is of a chain that is gone."""
+    devnet = Devnet(tmp_path / "afresh", CHECKOUT)
+    url = devnet.start(Node.ANVIL, port=free_port()).url
+    try:
+        holder.at(url).prove("-o", "x.json").refused(3, "started afresh or rewritten")
+    finally:
+        devnet.stop()
+
+
+def travel(chain: Chain, seconds: int) -> None:
+    chain.ask("evm_increaseTime", seconds)
+    chain.ask("evm_mine")
+
+
+def test_roots__stay_for_an_hour_or_five_buckets_and_then_go(
+    tmp_path: Path, own_chain: Chain, photos
+) -> None:
+    person = new_holder(new_device(tmp_path / "device", own_chain), photos)
+    person.enroll().succeeded()
+    person.open()
+    device, old = person.device, "old.json"
+    travel(own_chain, 61)
+    root = int(person.prove("-o", old, "--valid-for", "3600").succeeded().json["root"])
+    for bucket in range(5):
+        own_chain.enroll_strangers(2)
+        with own_chain.registry() as registry:
+            assert registry.is_known_root(root), f"refused in bucket {bucket}"
+        travel(own_chain, 61)
+    device.mip("verify", old, "--on-chain").succeeded()
+    own_chain.enroll_strangers(2)
+    refused = device.mip("verify", old, "--on-chain", "--json").refused(4, REFUSED_ROOT)
+    assert refused.json["error"]["hint"] == "make a fresh proof: mip prove"
+    device.mip("verify", old).succeeded()  # offline nobody can tell
+    person.prove("--send").succeeded()
+
+    person.prove("-o", "aged.json", app=("--app", "PassportClaim", "--call", "claim()")).succeeded()
+    travel(own_chain, 2400)
+    device.mip("verify", "aged.json").succeeded()
+    device.mip("verify", "aged.json", "--on-chain").refused(4, "the proof has expired")
+
+
+def test_deadline__passed__is_refused_offline_with_its_reason(
+    holder: Holder, tmp_path: Path
+) -> None:
+    """The flow with a clock an hour ago makes what a slow holder hands in."""
+    import time
+
+    from mip_cli.errors import ProofInvalid
+    from mip_cli.flows import proof_file, prove, verify
+    from mip_cli.progress import Silent
+
+    settings, silent = holder.device.settings, Silent()
+    payer = developer_signer(1).address
+    call = proof_file.AppCall("vote(uint256)", ("1",))
+    ask = prove.Ask(prove.find_app(settings, "PassportVote"), payer, call)
+    request = prove.prepare(settings, ask, silent)
+    keys = prove.Keys(holder.name, holder.password.encode(), holder.again)
+    file = tmp_path / "proof.json"
+    for shift, words in ((-3600, "its deadline passed"), (7200, "s are allowed")):
+        made = prove.prove(
+            settings, ask, request, keys, silent, clock=lambda shift=shift: time.time() + shift
+        )
+        file.write_bytes(proof_file.encode(made.file))
+        holder.device.mip("verify", file).refused(1, words)
+    checked = verify.verify_offline(settings, made.file, silent, clock=lambda: time.time() + 7200)
+    assert checked.seconds_left > 0
+    with pytest.raises(ProofInvalid, match="deadline"):
+        verify.verify_offline(settings, made.file, silent, clock=lambda: time.time() + 86400)
+
+
+def lie(method: str, answer: Callable[[Any], Any]) -> Callable[[str, list[Any], Any], Any]:
+    return lambda asked, params, result: answer(result) if asked == method else result
+
+
+def other_hash(_: object) -> str:
+    return "0x" + "ab" * 32
+
+
+def fabricated(receipt: Any) -> Any:
+    """A receipt for a transaction that the node kept to itself."""
+    return receipt or {
+        "transactionHash": "0x" + "ab" * 32,
+        "blockNumber": "0x1",
+        "blockHash": "0x" + "cd" * 32,
+        "gasUsed": "0x5208",
+        "status": "0x1",
+        "logs": [],
+    }
+
+
+def without_one(logs: Any) -> Any:
+    return logs[:-1]
+
+
+def altered(logs: Any) -> Any:
+    changed = [dict(log) for log in logs]
+    changed[-1]["data"] = changed[-1]["data"][:-1] + (
+        "0" if changed[-1]["data"][-1] != "0" else "1"
+    )
+    return changed
+
+
+PROVE_LIES = {
+    "another chain id": lie("eth_chainId", lambda _: "0x539"),
+    "other code": lie("eth_getCode", lambda code: code[:-2] + "00"),
+    "no code": lie("eth_getCode", lambda _: "0x"),
+    "an event left out": lie("eth_getLogs", without_one),
+    "an event altered": lie("eth_getLogs", altered),
+    "an event twice": lie("eth_getLogs", lambda logs: [*logs, logs[-1]]),
+    "no events": lie("eth_getLogs", lambda _: []),
+    "not a list": lie("eth_getLogs", lambda _: {"x": 1}),
+    "another root": lie("eth_call", lambda _: "0x" + "11" * 32),
+    "nonsense": lambda method, params, result: 7,
+    "nothing": lambda method, params, result: None,
+}
+
+
+@pytest.mark.parametrize("kind", PROVE_LIES)
+def test_prove__a_node_that_lies__is_found_out(
+    holder: Holder, chain: Chain, proxy: Proxy, kind: str
+) -> None:
+    before = holder.device.files()
+    proxy.after = PROVE_LIES[kind]
+    holder.at(proxy.url).prove("-o", "lie.json").refused(3)
+    assert holder.device.files() == before
+
+
+def keep_back(proxy: Proxy) -> None:
+    """Claim every transaction without passing it on."""
+    from eth_utils import keccak
+
+    forged: list[str] = []
+
+    def after(method: str, params: list[Any], result: Any) -> Any:
+        if method == "eth_sendRawTransaction":
+            forged.append("0x" + keccak(hexstr=params[0]).hex())
+            return forged[-1]
+        if method == "eth_getTransactionReceipt" and forged:
+            return {**fabricated(None), "transactionHash": params[0]}
+        if method == "eth_getTransactionCount" and forged:
+            return hex(int(result, 16) + 1)
+        return result
+
+    def before(method: str, params: list[Any]) -> None:
+        if method == "eth_sendRawTransaction":
+            params[0] = "0x00"
+
+    proxy.after, proxy.before = after, before
+
+
+SEND_LIES = {
+    "another hash": lie("eth_sendRawTransaction", other_hash),
+    "the receipt of another": lie(
+        "eth_getTransactionReceipt", lambda r: {**fabricated(r), "transactionHash": other_hash(r)}
+    ),
+    "a broken receipt": lie("eth_getTransactionReceipt", lambda _: {"status": "0x1"}),
+    "huge fees": lie("eth_getBlockByNumber", lambda b: {**b, "baseFeePerGas": hex(10**14)}),
+    "a chain id that changes": lie("eth_chainId", lambda _: "0x539"),
+}
+
+
+@pytest.mark.parametrize("kind", SEND_LIES)
+def test_enroll__a_node_that_lies__never_shows_success(
+    newcomer: Holder, chain: Chain, proxy: Proxy, kind: str
+) -> None:
+    size = chain.size()
+    proxy.after = SEND_LIES[kind]
+    newcomer.at(proxy.url).enroll().refused(3)
+    if kind in ("huge fees", "a chain id that changes"):
+        assert chain.size() == size
+    newcomer.enroll().succeeded()
+    newcomer.open()
+    assert chain.size() == size + 1
+
+
+def test_enroll__success_claimed_for_a_reverted_transaction__is_found_out(
+    newcomer: Holder, chain: Chain, proxy: Proxy
+) -> None:
+    """The proxy lets a transaction be signed that runs out of gas, and calls it a success."""
+    size = chain.size()
+    answers = {
+        "eth_estimateGas": lambda _: hex(60_000),
+        "eth_getTransactionReceipt": lambda r: {**r, "status": "0x1"} if r else r,
+    }
+    proxy.after = lambda method, params, result: answers.get(method, lambda r: r)(result)
+    newcomer.at(proxy.url).enroll().refused(3, "does not list the passport as active")
+    assert chain.size() == size
+    newcomer.open()
+
+
+def test_send__claimed_by_a_node_that_kept_it_back__is_found_out(
+    newcomer: Holder, chain: Chain, proxy: Proxy
+) -> None:
+    keep_back(proxy)
+    size = chain.size()
+    newcomer.at(proxy.url).enroll().refused(3)
+    assert chain.size() == size
+    newcomer.open()
+
+
+def test_verify__a_node_that_grants_everything__cannot_make_a_bad_proof_good(
+    holder: Holder, proof: Path, proxy: Proxy, tmp_path: Path
+) -> None:
+    document = json.loads(proof.read_text())
+    document["mip"]["nullifier"] = str(int(document["mip"]["nullifier"]) + 1)
+    file = tmp_path / "bad.json"
+    file.write_text(json.dumps(document))
+    proxy.after = lie("eth_call", lambda result: result)
+    holder.at(proxy.url).device.mip("verify", file, "--on-chain").refused(1, "does not verify")
+
+
+def test_doctor__finds_what_is_wrong_and_names_a_remedy(
+    holder: Holder, device: Device, proxy: Proxy
+) -> None:
+    assert holder.device.mip("doctor", "--json").succeeded().json["checks"]
+    proxy.after = lie("eth_getCode", lambda _: "0x")
+    failed = holder.at(proxy.url).device.mip("doctor", "--json")
+    wrong = [check for check in failed.json["checks"] if check["state"] == "fail"]
+    assert failed.code == 1
+    assert wrong
+    assert all(check["remedy"] for check in wrong)
+    key_file = device.data / "passports" / "default.mip"
+    key_file.parent.mkdir(mode=0o700)
+    shutil.copy(holder.key_file, key_file)
+    key_file.chmod(0o644)
+    failed = device.mip("doctor", "--offline")
+    assert failed.code == 1
+    assert f"chmod 600 {key_file}" in failed.out
+
+
+def test_silent_node__is_given_up(hanging: dict[str, Process], holder: Holder) -> None:
+    for name, process in hanging.items():
+        done = process.result()
+        assert "does not answer" in done.out + done.err
+        if name == "doctor":
+            assert done.code == 1
+            assert done.json["schema"] == "mip.doctor/1"
+        else:
+            done.refused(3, "does not answer")
+    assert not (holder.device.data / "passports" / "hanging.mip").exists()
+    assert not (holder.device.out / "hanging.json").exists()
+    assert not holder.device.leftovers()
