@@ -17,7 +17,7 @@ from mip_cli.chain.index import TreeIndex
 from mip_cli.config import LOCAL_CHAIN_IDS, Settings
 from mip_cli.crypto import commitments
 from mip_cli.crypto.binding import message_of
-from mip_cli.errors import ArtifactMismatch, FaceMismatch, UsageFault
+from mip_cli.errors import ArtifactMismatch, FaceMismatch, NetworkDown, UsageFault
 from mip_cli.face.spec import FaceSpec
 from mip_cli.flows import connection, face, passport_file
 from mip_cli.flows.connection import Connection
@@ -37,7 +37,8 @@ from mip_cli.zk.passport_inputs import (
     circuit_inputs,
     public_signals,
 )
-from mip_cli.zk.prover import choose_prover
+from mip_cli.zk.proof import Proof
+from mip_cli.zk.prover import Prover, choose_prover
 
 ZERO_ADDRESS = Address("0x" + "0" * 40)
 DEFAULT_VALIDITY = MAX_DEADLINE // 2
@@ -147,6 +148,7 @@ def prove(
     keys: Keys,
     progress: Progress,
     *,
+    prover: Prover | None = None,
     clock: Clock = time.time,
 ) -> Proved:
     """Make and verify the proof that the holder consented to.
@@ -179,18 +181,17 @@ def prove(
     action = _act(ask, request, clock)
     with connection.connect(settings) as link:
         tree = _tree(settings, link, unlocked, progress)
-    seconds["chain"] = time.perf_counter() - started
-    started = time.perf_counter()
-    witness = _witness(unlocked, tree, action, opening_of_face, keys.kinds)
-    progress.step("proving")
-    prover = choose_prover(settings)
-    inputs = circuit_inputs(witness, PassportParameters.of(artifacts.circuit))
-    proof, signals = artifacts.prove(inputs, prover)
-    if list(signals) != public_signals(witness):
-        raise ArtifactMismatch(
-            "the circuit computed other public values than protocol.md says",
-            hint="rebuild it with scripts/build_circuits.py",
-        )
+        seconds["chain"] = time.perf_counter() - started
+        started = time.perf_counter()
+        witness = _witness(unlocked, tree, action, opening_of_face, keys.kinds)
+        progress.step("proving")
+        prover = prover or choose_prover(settings)
+        proof = _prove(artifacts, witness, prover)
+        if not link.registry.is_known_root(witness.root):
+            # passports enrol faster than a proof is made: take the root that outlives its minute
+            tree = _lasting(link, tree, unlocked)
+            witness = _witness(unlocked, tree, action, opening_of_face, keys.kinds)
+            proof = _prove(artifacts, witness, prover)
     seconds["prove"] = time.perf_counter() - started
     file = ProofFile(
         proof=proof,
@@ -210,6 +211,29 @@ def prove(
         call=ask.call,
     )
     return Proved(file, prover.name, distance, seconds)
+
+
+def _prove(artifacts: CircuitArtifacts, witness: PassportWitness, prover: Prover) -> Proof:
+    inputs = circuit_inputs(witness, PassportParameters.of(artifacts.circuit))
+    proof, signals = artifacts.prove(inputs, prover)
+    if list(signals) != public_signals(witness):
+        raise ArtifactMismatch(
+            "the circuit computed other public values than protocol.md says",
+            hint="rebuild it with scripts/build_circuits.py",
+        )
+    return proof
+
+
+def _lasting(link: Connection, tree: TreeIndex, unlocked: Unlocked) -> TreeIndex:
+    index = unlocked.secrets.index
+    for accepted in link.registry.accepted_roots()[1:]:  # newest first, the current one left out
+        earlier = tree.earlier(accepted.root)
+        if earlier is not None and index is not None and index < len(earlier.tree):
+            return earlier
+    raise NetworkDown(
+        "the registry's tree changes faster than a proof is made",
+        hint="run the same command again in a minute",
+    )
 
 
 def _probe(settings: Settings, keys: Keys, progress: Progress) -> face.FaceTemplate | None:

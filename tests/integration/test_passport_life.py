@@ -1,0 +1,233 @@
+"""A passport's life through the flows, with real proofs on a real node."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mip_cli.chain.devnet import developer_signer
+from mip_cli.chain.keys import Signer
+from mip_cli.chain.registry import (
+    REVOKE_PURPOSE,
+    UPDATE_PURPOSE,
+    PassportStatus,
+    sign_enrollment,
+)
+from mip_cli.chain.reverts import RegistryRefusal
+from mip_cli.chain.values import Call
+from mip_cli.crypto import commitments
+from mip_cli.crypto.binding import keccak256, message_of, scope_of, word
+from mip_cli.crypto.field import random_element, random_salt
+from mip_cli.flows import connection, demo_photos, enroll, passport_file, prove, verify
+from mip_cli.flows.passport_keys import PublicKeys, public_keys
+from mip_cli.flows.proof_file import AppCall
+from mip_cli.models import Presentation
+from mip_cli.progress import Silent
+from mip_cli.store.keyfile import Unlocked
+from mip_cli.units import Commitment
+from mip_cli.zk.artifacts import load_circuit
+from mip_cli.zk.passport_inputs import (
+    FaceOpening,
+    PassportParameters,
+    PassportWitness,
+    circuit_inputs,
+)
+from mip_cli.zk.proof import Proof
+from mip_cli.zk.prover import Prover, choose_prover
+
+if TYPE_CHECKING:
+    from conftest import LocalChain
+
+PASSWORD = b"correct horse battery staple"
+
+
+@dataclass(frozen=True)
+class Holder:
+    """An enrolled person on a chain."""
+
+    chain: LocalChain
+    photos: demo_photos.Photos
+
+    def open(self) -> Unlocked:
+        return passport_file.unlock(self.chain.settings, "holder", PASSWORD, Silent())
+
+    def keys(self) -> prove.Keys:
+        return prove.Keys("holder", PASSWORD, self.photos.again)
+
+    def ask(self) -> prove.Ask:
+        assert self.chain.deployment is not None
+        return prove.Ask(
+            app=self.chain.deployment.address("PassportVote"),
+            call=AppCall("vote(uint256)", ("1",)),
+            beneficiary=developer_signer(1).address,
+        )
+
+    def prove(self, prover: Prover | None = None) -> prove.Proved:
+        settings, clock = self.chain.settings, lambda: float(chain_time(self.chain))
+        request = prove.prepare(settings, self.ask(), Silent())
+        return prove.prove(
+            settings, self.ask(), request, self.keys(), Silent(), prover=prover, clock=clock
+        )
+
+
+def chain_time(chain: LocalChain) -> int:
+    return int(chain.rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+
+
+def pass_time(chain: LocalChain, seconds: int) -> None:
+    chain.rpc.call("evm_increaseTime", seconds)
+    chain.rpc.call("evm_mine")
+
+
+def enroll_stranger(chain: LocalChain, deadline: int) -> None:
+    signer = Signer(os.urandom(32))
+    identity = commitments.identity_commitment(random_element())
+    wish = sign_enrollment(
+        signer, 31337, chain.registry.address, identity, Commitment(random_element()), deadline
+    )
+    chain.sender().send(f"stranger:{signer.address}", chain.registry.enroll_signed(wish))
+
+
+@pytest.fixture
+def holder(start_chain: Callable[..., LocalChain], tmp_path: Path) -> Holder:
+    chain = start_chain()
+    photos = demo_photos.find(None, tmp_path / "photos")
+    wish = enroll.EnrollRequest("holder", photos.first, PASSWORD)
+    enroll.enroll(chain.settings, wish, developer_signer(1), Silent())
+    return Holder(chain, photos)
+
+
+@dataclass
+class CrowdedProver:
+    """The real prover on a registry where somebody enrols while it works."""
+
+    chain: LocalChain
+    inner: Prover
+    name: str = "crowded"
+    roots: list[int] = field(default_factory=list)
+
+    def available(self) -> bool:
+        return True
+
+    def prove(self, zkey: Path, wtns: bytes) -> Proof:
+        if not self.roots:
+            enroll_stranger(self.chain, chain_time(self.chain) + 600)
+        self.roots.append(self.chain.registry.root())
+        return self.inner.prove(zkey, wtns)
+
+
+def test_prove__while_others_enrol__uses_a_root_that_lasts(holder: Holder) -> None:
+    chain = holder.chain
+    pass_time(chain, 120)
+    lasting = chain.registry.root()
+    enroll_stranger(chain, chain_time(chain) + 600)  # puts the holder's first root into the ring
+    crowded = CrowdedProver(chain, choose_prover(chain.settings))
+    proved = holder.prove(crowded)
+    assert len(crowded.roots) == 2, "the first proof's root died in its own bucket"
+    assert proved.file.root == lasting != chain.registry.root()
+    receipt = verify.send(chain.settings, proved.file, developer_signer(1), Silent())
+    assert receipt.succeeded
+
+
+def test_prove__on_a_quiet_registry__uses_the_current_root(holder: Holder) -> None:
+    assert holder.prove().file.root == holder.chain.registry.root()
+
+
+def leaf_presentation(
+    holder: Holder, unlocked: Unlocked, purpose: str, payload: bytes
+) -> Presentation:
+    """Prove an act on the holder's own leaf: the passport circuit with an empty path."""
+    chain, content, keys = holder.chain, unlocked.secrets, public_keys(unlocked)
+    registry, deadline = chain.registry.address, chain_time(chain) + 900
+    artifacts = load_circuit(chain.settings, "passport")
+    message = message_of(
+        31337, registry, beneficiary=content.anchor, payload=payload, nonce=0, deadline=deadline
+    )
+    scope = scope_of(31337, registry, purpose)
+    witness = PassportWitness(
+        secret=content.secret,
+        anchor=content.anchor,
+        epoch=content.epoch,
+        face_commitment=keys.face,
+        password_commitment=keys.password,
+        guardian_commitment=keys.guardian,
+        keys_salt=content.keys_salt,
+        scope=scope,
+        message=message,
+        face=FaceOpening(content.template, content.face_salt, content.template),
+        stretched=unlocked.stretched,
+    )
+    inputs = circuit_inputs(witness, PassportParameters.of(artifacts.circuit))
+    proof, _ = artifacts.prove(inputs, choose_prover(chain.settings))
+    return Presentation(
+        root=keys.leaf,
+        level=2,
+        nullifier=commitments.nullifier(content.secret, content.anchor, scope),
+        beneficiary=content.anchor,
+        nonce=0,
+        deadline=deadline,
+        proof=tuple(proof.evm_words()),
+    )
+
+
+def siblings(holder: Holder, index: int) -> list[int]:
+    with connection.connect(holder.chain.settings) as link:
+        return connection.tree(holder.chain.settings, link, Silent()).update_siblings(index)
+
+
+def identity_payload(keys: PublicKeys, anchor: str, *more: int) -> bytes:
+    return keccak256(b"".join(word(x) for x in (keys.identity, int(anchor, 16), *more)))
+
+
+def refused(chain: LocalChain, call: Call, reason: str) -> None:
+    with pytest.raises(RegistryRefusal) as caught:
+        chain.sender().quote(call)
+    assert caught.value.reason == reason
+
+
+def test_update__by_a_real_leaf_proof__kills_the_old_keys(holder: Holder) -> None:
+    chain, unlocked = holder.chain, holder.open()
+    content, keys = unlocked.secrets, public_keys(unlocked)
+    enroll_stranger(chain, chain_time(chain) + 600)
+    old_proof = holder.prove().file
+    new_root = commitments.keys_root(keys.face, keys.password, keys.guardian, random_salt())
+    payload = identity_payload(keys, content.anchor, new_root)
+    shown = leaf_presentation(holder, unlocked, UPDATE_PURPOSE, payload)
+    path = siblings(holder, 0)
+
+    def update(root: int, presentation: Presentation) -> Call:
+        return chain.registry.update(
+            keys.identity, content.anchor, keys.root, root, path, presentation
+        )
+
+    refused(chain, update(new_root + 1, shown), "registry: proof is not valid")
+    wrong = leaf_presentation(holder, unlocked, REVOKE_PURPOSE, payload)
+    refused(chain, update(new_root, wrong), "registry: proof is not valid")
+    assert chain.sender().send("update", update(new_root, shown)).succeeded
+    record = chain.registry.passport(keys.identity, content.anchor)
+    assert (record.epoch, record.status) == (1, PassportStatus.ACTIVE)
+    with connection.connect(chain.settings) as link:
+        tree = connection.tree(chain.settings, link, Silent())
+    assert tree.tree.leaf(0) == commitments.leaf(keys.identity, content.anchor, new_root, 1)
+    pass_time(chain, 121)
+    with pytest.raises(RegistryRefusal) as caught:
+        verify.send(chain.settings, old_proof, developer_signer(1), Silent())
+    assert caught.value.reason == "registry: root is not accepted"
+
+
+def test_revoke__by_a_real_leaf_proof__ends_the_passport(holder: Holder) -> None:
+    chain, unlocked = holder.chain, holder.open()
+    content, keys = unlocked.secrets, public_keys(unlocked)
+    payload = identity_payload(keys, content.anchor)
+    shown = leaf_presentation(holder, unlocked, REVOKE_PURPOSE, payload)
+    call = chain.registry.revoke(
+        keys.identity, content.anchor, keys.root, siblings(holder, 0), shown
+    )
+    assert chain.sender().send("revoke", call).succeeded
+    assert chain.registry.passport(keys.identity, content.anchor).status is PassportStatus.REVOKED
+    refused(chain, call, "registry: passport is revoked")
