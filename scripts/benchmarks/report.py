@@ -61,11 +61,17 @@ def machine(load: tuple[float, float]) -> dict[str, object]:
 def table(figures: Figures) -> Table:
     """Return the figures beside bars and peers."""
     numbers = with_documented(figures)
-    result = Table(box=None, pad_edge=False, title_justify="left")
-    for name in ("figure", "measured", "bar", "peer", "ratio", ""):
-        result.add_column(name, justify="left" if name in ("figure", "") else "right", no_wrap=True)
+    compared = {
+        figure.peer for group in GROUPS.values() for figure in group if figure.key in numbers
+    }
+    result = Table(box=None, pad_edge=False)
+    for name in ("figure", "measured", "bar", "peer", "ratio"):
+        result.add_column(name, justify="left" if name == "figure" else "right", no_wrap=True)
+    result.add_column("")
     for name, group in GROUPS.items():
-        rows = [figure for figure in group if figure.key in numbers]
+        rows = [
+            f for f in group if f.key in numbers and not (name == "peers" and f.key in compared)
+        ]
         if not rows:
             continue
         result.add_row(f"[bold]{name}[/]")
@@ -110,7 +116,7 @@ def show(figures: Figures) -> None:
     """Print the table; a pipe gets it at full width."""
     console = Console()
     if not console.is_terminal:
-        console = Console(width=140)
+        console = Console(width=160)
     console.print(table(figures))
 
 
