@@ -94,6 +94,10 @@ class WrongChain(EnvironmentFault):
     """The endpoint serves another chain, or other contracts, than expected."""
 
 
+class AppUntrusted(EnvironmentFault):
+    """An app states something that must not be shown to a holder, or cannot be."""
+
+
 class ChainRefusal(MipError):
     """A contract reverted; the message is its reason string in plain words."""
 

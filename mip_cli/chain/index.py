@@ -7,10 +7,11 @@ another chain, or one that a deeper re-org made wrong, is dropped and rebuilt.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from mip_cli.chain.faults import NodeRefused, NodeUntrusted
@@ -54,6 +55,13 @@ class TreeIndex:
     tree: LeanTree
     """All nodes."""
 
+    def find(self, leaf: int) -> int | None:
+        """Return the position of a leaf, None when the tree does not hold it."""
+        try:
+            return self.tree.levels[0].index(leaf)
+        except ValueError:
+            return None
+
     def path(self, index: int, leaf: int) -> MerklePath:
         """Return the path of a leaf at a position, every hash of it computed anew.
 
@@ -82,7 +90,7 @@ class TreeIndex:
         for size in range(len(self.tree), max(0, len(self.tree) - limit - 1), -1):
             levels = _prefix(self.tree.levels, size)
             if levels[-1] == [root]:
-                return replace(self, tree=LeanTree.from_levels(levels))
+                return dataclasses.replace(self, tree=LeanTree.from_levels(levels))
         return None
 
     def update_siblings(self, index: int) -> list[int]:
@@ -188,6 +196,34 @@ def sync(
         f"the events that {rpc.label} shows do not lead to the registry's root",
         hint="the node hides or invents passports, or it is still syncing: use another one",
     )
+
+
+def replay(
+    rpc: RpcClient, now: TreeIndex, root: int, cache: bytes | None = None
+) -> TreeIndex | None:
+    """Return the tree as it was when a root was current, None when it never was.
+
+    Undoes enrolments where that is enough, else applies the registry's events one by one: first
+    on the cached tree, then from the beginning (a millisecond an event).
+    """
+    if (found := now.earlier(root)) is not None:
+        return found
+    cached = parse_index(cache, now.chain_id, now.registry, now.start) if cache else None
+    bases = [(LeanTree(), now.start)]
+    if cached is not None and _is_on_chain(rpc, cached):
+        bases.insert(0, (cached.tree, cached.block + 1))
+    for tree, first in bases:
+        if tree.root == root:
+            return dataclasses.replace(now, tree=tree)
+        for _, log in _logs(rpc, now.registry, first, now.block, Silent()):
+            appended, index, leaf = _change(log)
+            if appended:
+                tree.append(leaf)
+            else:
+                tree.update(index, leaf)
+            if tree.root == root:
+                return dataclasses.replace(now, tree=tree)
+    return None
 
 
 def _read(

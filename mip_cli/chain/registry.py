@@ -38,6 +38,12 @@ MAX_BATCH = 64
 """Enrolments in one call."""
 MAX_SIGNATURE = 2048
 """Bytes of an ERC-1271 signature."""
+BUCKET = 60
+"""Seconds; of the roots of one bucket the last stays accepted (a test asks the contract)."""
+GRACE = 120
+"""Seconds that older roots live at most once a passport was replaced."""
+WINDOW = 3600
+"""Seconds that a closing root lives at most."""
 UPDATE_PURPOSE = "mip: replace the keys of this passport"
 REVOKE_PURPOSE = "mip: revoke this passport for ever"
 

@@ -122,6 +122,11 @@ def _require_places(
     show_default=True,
     help="Kinds of key to show. The password opens the key file in any case.",
 )
+@click.option(
+    "--newest-root",
+    is_flag=True,
+    help="Prove under the very newest root, for apps that accept no other.",
+)
 @click.option("-o", "--output", metavar="FILE", help="Write the proof here (- for stdout).")
 @click.option("--public-out", metavar="FILE", help="Write the public signals, as snarkjs does.")
 @click.option("--send", is_flag=True, help="Bring the proof to the app at once.")
@@ -145,6 +150,7 @@ def prove(
     nonce: int,
     validity: int,
     kinds: str,
+    newest_root: bool,
     output: str | None,
     public_out: str | None,
     send: bool,
@@ -179,11 +185,12 @@ def prove(
         beneficiary=_beneficiary(beneficiary, payer),
         nonce=nonce,
         validity=validity,
+        newest_root=newest_root,
     )
     with _render.TerminalProgress(quiet=as_json) as progress:
-        request = flow.prepare(settings, ask, progress)
-    if not as_json:
-        click.echo(_proofs.consent_text(request, ask.beneficiary, signature, validity), err=True)
+        consent = flow.prepare(settings, ask, progress)
+    # also with --json: nobody agrees to what he has not seen
+    click.echo(_proofs.consent_text(consent, wanted), err=True)
     _io.confirm("Make this proof?", yes)
     password = _io.read_password(
         password_file, prompt=f"password of passport {passport_name}", confirm=False
@@ -191,7 +198,7 @@ def prove(
     keys = flow.Keys(passport_name, password, image, wanted)
     sent = None
     with _render.TerminalProgress(quiet=as_json) as progress:
-        proved = flow.prove(settings, ask, request, keys, progress)
+        proved = flow.prove(settings, consent, keys, progress)
         if output is not None:
             _io.write_output(output, proof_file.encode(proved.file), force=force)
         if public_out is not None:

@@ -51,7 +51,7 @@ def verify(
 
     def text() -> None:
         click.echo("the proof holds")
-        _proofs.show(file)
+        _proofs.show(file, on_chain=found.on_chain)
         if sent is not None:
             click.echo(f"accepted in block {sent.block}, {sent.gas_used} gas")
         if found.development:
@@ -66,7 +66,7 @@ def verify(
         "on_chain": found.on_chain,
         "development_keys": found.development,
         "seconds_left": found.seconds_left,
-        **_proofs.document(file),
+        **_proofs.document(file, on_chain=found.on_chain),
         "receipt": _proofs.receipt(sent),
     }
     _io.emit(document, schema=SCHEMA, as_json=as_json, text=text)

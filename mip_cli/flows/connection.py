@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mip_cli.chain.deployments import Deployment
-from mip_cli.chain.index import TreeIndex, sync
+from mip_cli.chain.index import TreeIndex, replay, sync
 from mip_cli.chain.inspection import require_deployment
 from mip_cli.chain.registry import Registry
 from mip_cli.chain.rpc import RpcClient
@@ -75,6 +75,13 @@ def tree(settings: Settings, link: Connection, progress: Progress) -> TreeIndex:
         files.ensure_private_dir(path.parent)
         files.atomic_write(path, fresh)
     return index
+
+
+def earlier_tree(
+    settings: Settings, link: Connection, now: TreeIndex, root: int
+) -> TreeIndex | None:
+    """Return the passport tree as it was when a root was current, None when it never was."""
+    return replay(link.rpc, now, root, _read_cache(_tree_path(settings, link)))
 
 
 def _tree_path(settings: Settings, link: Connection) -> Path:

@@ -106,9 +106,9 @@ def _play(stage: _Stage, photos: Photos, vote: Address, claim: Address) -> None:
 
     def prove_to(app: Address, call: AppCall, image: Path, secret: bytes = password) -> ProofFile:
         ask = prove.Ask(app=app, call=call, beneficiary=payer.address)
-        request = prove.prepare(settings, ask, progress)
+        consent = prove.prepare(settings, ask, progress)
         keys = prove.Keys("holder", secret, image)
-        proofs[app] = prove.prove(settings, ask, request, keys, progress).file
+        proofs[app] = prove.prove(settings, consent, keys, progress).file
         return proofs[app]
 
     yes, claims = AppCall("vote(uint256)", ("1",)), AppCall("claim()", ())

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mip_cli.chain.keys import Signer
-from mip_cli.chain.registry import PassportRecord, PassportStatus, Registry, sign_enrollment
+from mip_cli.chain.registry import sign_enrollment
 from mip_cli.chain.tx import DEFAULT_FEE_CAP, Sender
 from mip_cli.config import Settings
 from mip_cli.crypto.field import random_element, random_salt
@@ -22,7 +22,7 @@ from mip_cli.crypto.kdf import SALT_BYTES, KdfParams
 from mip_cli.errors import FaceMismatch, UsageFault, WrongChain
 from mip_cli.flows import connection, face, passport_file
 from mip_cli.flows.connection import Connection
-from mip_cli.flows.passport_keys import PublicKeys, public_keys, require_provable, spec_of
+from mip_cli.flows.passport_keys import public_keys, require_provable, spec_of
 from mip_cli.progress import Progress
 from mip_cli.store import keyfile, passports, secrets_codec
 from mip_cli.store.keyfile import Unlocked
@@ -128,11 +128,6 @@ def _prepare(
 def _resume(settings: Settings, request: EnrollRequest, progress: Progress) -> Unlocked:
     unlocked = passport_file.unlock(settings, request.name, request.password, progress)
     content = unlocked.secrets
-    if content.status is secrets_codec.PassportStatus.ENROLLED:
-        raise UsageFault(
-            f"the passport {request.name} is enrolled already",
-            hint="choose another name with --passport, or see `mip passport show`",
-        )
     progress.step("finding the face")
     spec = spec_of(content)
     probe = face.probe(request.image, settings, progress, spec.backend)
@@ -176,9 +171,16 @@ def _register(
     resumed: bool,
 ) -> Enrolled:
     content, keys = unlocked.secrets, public_keys(unlocked)
-    record = link.registry.passport(keys.identity, content.anchor)
+    # the leaf in a tree that the events lead to is what counts, not a word of the node: a key file
+    # that says "enrolled" after a lie or a re-org is enrolled again here
+    index = connection.tree(settings, link, progress).find(keys.leaf)
+    if index is not None and content.status is secrets_codec.PassportStatus.ENROLLED:
+        raise UsageFault(
+            f"the passport {content.name} is enrolled already",
+            hint="choose another name with --passport, or see `mip passport show`",
+        )
     tx_hash = gas_used = None
-    if record.status is PassportStatus.UNKNOWN:
+    if index is None:
         progress.step("enrolling on chain")
         signer = Signer(content.anchor_key)
         deadline = int(clock()) + MAX_DEADLINE
@@ -191,9 +193,13 @@ def _register(
         label = f"enroll:{link.registry.address}:{keys.identity:#x}"
         receipt = sender.send(label, link.registry.enroll_signed(wish), progress)
         tx_hash, gas_used = receipt.tx_hash, receipt.gas_used
-        record = link.registry.passport(keys.identity, content.anchor)
-    _require_ours(link.registry, record, keys)
-    done = replace(content, status=secrets_codec.PassportStatus.ENROLLED, index=record.index)
+        index = connection.tree(settings, link, progress).find(keys.leaf)
+    if index is None:
+        raise WrongChain(
+            f"the registry {link.registry.address} does not hold the passport after its enrolment",
+            hint="run the same command again; if it stays so, the node is not to be trusted",
+        )
+    done = replace(content, status=secrets_codec.PassportStatus.ENROLLED, index=index)
     keyfile.update(unlocked, done)
     return Enrolled(
         name=content.name,
@@ -201,16 +207,8 @@ def _register(
         chain_id=link.chain_id,
         registry=link.registry.address,
         anchor=content.anchor,
-        index=record.index,
+        index=index,
         tx_hash=tx_hash,
         gas_used=gas_used,
         resumed=resumed,
     )
-
-
-def _require_ours(registry: Registry, record: PassportRecord, keys: PublicKeys) -> None:
-    if record.status is not PassportStatus.ACTIVE:
-        raise WrongChain(
-            f"the registry {registry.address} does not list the passport as active",
-            hint="run the same command again; if it stays so, the node is not to be trusted",
-        )

@@ -188,7 +188,7 @@ def _read(mip: object, document: Mapping[str, object]) -> ProofFile:
         app=_address(mip, "app"),
         purpose=purpose,
         payload=bytes.fromhex(_match(mip, "payload", _PAYLOAD)[2:]),
-        level=_integer(mip, "level", 3),
+        level=_level(mip),
         root=_element(mip, "root"),
         nullifier=Nullifier(_element(mip, "nullifier")),
         beneficiary=_address(mip, "beneficiary"),
@@ -235,6 +235,13 @@ def _integer(mip: Mapping[str, object], name: str, limit: int = (1 << 53) - 1) -
     value = mip[name]
     if type(value) is not int or not 0 <= value <= limit:
         raise ValueError(f"{name} must be an integer of 0 to {limit}")
+    return value
+
+
+def _level(mip: Mapping[str, object]) -> int:
+    value = _integer(mip, "level")
+    if value not in (1, 2):
+        raise ValueError("level must be 1 or 2")
     return value
 
 

@@ -13,13 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mip_cli.chain.app import App, parse_invocation
-from mip_cli.chain.index import TreeIndex
 from mip_cli.config import LOCAL_CHAIN_IDS, Settings
 from mip_cli.crypto import commitments
 from mip_cli.crypto.binding import message_of
-from mip_cli.errors import ArtifactMismatch, FaceMismatch, NetworkDown, UsageFault
+from mip_cli.crypto.lean_tree import MerklePath
+from mip_cli.crypto.plaintext import is_readable
+from mip_cli.errors import (
+    AppUntrusted,
+    ArtifactMismatch,
+    FaceMismatch,
+    UsageFault,
+    WrongChain,
+)
 from mip_cli.face.spec import FaceSpec
-from mip_cli.flows import connection, face, passport_file
+from mip_cli.flows import connection, face, membership, passport_file
 from mip_cli.flows.connection import Connection
 from mip_cli.flows.enroll import require_home
 from mip_cli.flows.passport_keys import CIRCUIT, public_keys, spec_of
@@ -65,6 +72,20 @@ class Ask:
     """As the app demands it."""
     validity: int = DEFAULT_VALIDITY
     """Seconds the proof stays usable."""
+    newest_root: bool = False
+    """Prove under the very newest root, for apps that accept no other."""
+
+
+@dataclass(frozen=True)
+class Consent:
+    """What the holder was shown; ``prove`` proves this and nothing else."""
+
+    ask: Ask
+    """What the holder wants."""
+    request: Request
+    """What the app asks."""
+    registry: Address
+    """The registry that will check."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -113,12 +134,26 @@ def find_app(settings: Settings, text: str) -> Address:
     return found.address
 
 
-def prepare(settings: Settings, ask: Ask, progress: Progress) -> Request:
+def prepare(settings: Settings, ask: Ask, progress: Progress) -> Consent:
     """Read what the app asks for, as text to show before anything is proved.
 
-    Raises ``UsageFault`` for a deadline out of bounds, for nobody as beneficiary, or for an app
-    that states no purpose.
+    Raises ``UsageFault`` for a deadline out of bounds or for nobody as beneficiary,
+    ``AppUntrusted`` for a purpose that a person would see otherwise than it is hashed.
     """
+    payload = _bound_payload(ask)
+    progress.step("asking the app what it wants")
+    with connection.connect(settings) as link:
+        request = App(link.rpc, ask.app).request(link.chain_id, payload)
+        registry = link.registry.address
+    if not is_readable(request.purpose):
+        raise AppUntrusted(
+            "the app states a purpose that is empty or cannot be shown as it is",
+            hint="do not prove anything to it",
+        )
+    return Consent(ask, request, registry)
+
+
+def _bound_payload(ask: Ask) -> bytes:
     if ask.beneficiary == ZERO_ADDRESS:
         raise UsageFault(
             "the proof names nobody whom the act shall serve", hint="name one with --beneficiary"
@@ -133,18 +168,12 @@ def prepare(settings: Settings, ask: Ask, progress: Progress) -> Request:
         payload = parse_invocation(ask.call.signature, ask.call.arguments).payload
     if payload is None or len(payload) != 32:
         raise UsageFault("a payload has 32 bytes")
-    progress.step("asking the app what it wants")
-    with connection.connect(settings) as link:
-        request = App(link.rpc, ask.app).request(link.chain_id, payload)
-    if not request.purpose:
-        raise UsageFault("the app does not say what for", hint="do not prove anything to it")
-    return request
+    return payload
 
 
 def prove(
     settings: Settings,
-    ask: Ask,
-    request: Request,
+    consent: Consent,
     keys: Keys,
     progress: Progress,
     *,
@@ -157,6 +186,9 @@ def prove(
     fewer kinds are shown than the app accepts, ``ArtifactMismatch`` for development keys on a
     public chain.
     """
+    ask, request = consent.ask, consent.request
+    if (_bound_payload(ask), ask.app) != (request.payload, request.app):
+        raise UsageFault("the consent was given for another act")
     if Kind.PEOPLE in keys.kinds or not keys.kinds:
         raise UsageFault("a proof shows the face, the password or both")
     if len(keys.kinds) < request.level:
@@ -171,26 +203,28 @@ def prove(
     # Argon2id and the face networks leave the interpreter lock: both cores work
     with ThreadPoolExecutor(1) as pool:
         opening = pool.submit(passport_file.unlock, settings, keys.name, keys.password, progress)
+        loading = pool.submit(load_circuit, settings, CIRCUIT)
         probe = _probe(settings, keys, progress)
-        artifacts = load_circuit(settings, CIRCUIT)
-        unlocked = opening.result()
+        unlocked, artifacts = opening.result(), loading.result()
     seconds["open and probe"] = time.perf_counter() - started
     started = time.perf_counter()
     _require_local(artifacts, request.chain_id)
     opening_of_face, distance = _open_face(unlocked, probe)
     action = _act(ask, request, clock)
+    prover = prover or choose_prover(settings)
     with connection.connect(settings) as link:
-        tree = _tree(settings, link, unlocked, progress)
+        _require_same_place(unlocked, consent, link)
+        leaf = public_keys(unlocked).leaf
+        way = membership.path(settings, link, leaf, progress, newest=ask.newest_root)
         seconds["chain"] = time.perf_counter() - started
         started = time.perf_counter()
-        witness = _witness(unlocked, tree, action, opening_of_face, keys.kinds)
         progress.step("proving")
-        prover = prover or choose_prover(settings)
+        witness = _witness(unlocked, way, action, opening_of_face, keys.kinds)
         proof = _prove(artifacts, witness, prover)
         if not link.registry.is_known_root(witness.root):
-            # passports enrol faster than a proof is made: take the root that outlives its minute
-            tree = _lasting(link, tree, unlocked)
-            witness = _witness(unlocked, tree, action, opening_of_face, keys.kinds)
+            # others enrolled meanwhile and the root was of the running minute
+            way = membership.lasting_path(settings, link, leaf, progress)
+            witness = _witness(unlocked, way, action, opening_of_face, keys.kinds)
             proof = _prove(artifacts, witness, prover)
     seconds["prove"] = time.perf_counter() - started
     file = ProofFile(
@@ -198,7 +232,7 @@ def prove(
         circuit=CIRCUIT,
         verifying_key=artifacts.key_hash,
         chain_id=request.chain_id,
-        registry=link.registry.address,
+        registry=consent.registry,
         app=request.app,
         purpose=request.purpose,
         payload=request.payload,
@@ -222,18 +256,6 @@ def _prove(artifacts: CircuitArtifacts, witness: PassportWitness, prover: Prover
             hint="rebuild it with scripts/build_circuits.py",
         )
     return proof
-
-
-def _lasting(link: Connection, tree: TreeIndex, unlocked: Unlocked) -> TreeIndex:
-    index = unlocked.secrets.index
-    for accepted in link.registry.accepted_roots()[1:]:  # newest first, the current one left out
-        earlier = tree.earlier(accepted.root)
-        if earlier is not None and index is not None and index < len(earlier.tree):
-            return earlier
-    raise NetworkDown(
-        "the registry's tree changes faster than a proof is made",
-        hint="run the same command again in a minute",
-    )
 
 
 def _probe(settings: Settings, keys: Keys, progress: Progress) -> face.FaceTemplate | None:
@@ -272,9 +294,7 @@ def _act(ask: Ask, request: Request, clock: Clock) -> Action:
     return Action(request, ask.beneficiary, ask.nonce, deadline, message)
 
 
-def _tree(
-    settings: Settings, link: Connection, unlocked: Unlocked, progress: Progress
-) -> TreeIndex:
+def _require_same_place(unlocked: Unlocked, consent: Consent, link: Connection) -> None:
     content = unlocked.secrets
     if content.status is not PassportStatus.ENROLLED:
         raise UsageFault(
@@ -282,19 +302,18 @@ def _tree(
             hint="finish with `mip enroll`, the same way it was begun",
         )
     require_home(content, link)
-    return connection.tree(settings, link, progress)
+    if (consent.request.chain_id, consent.registry) != (link.chain_id, link.registry.address):
+        raise WrongChain("the node serves another chain than the one you agreed to")
 
 
 def _witness(
     unlocked: Unlocked,
-    tree: TreeIndex,
+    way: MerklePath,
     action: Action,
     opening_of_face: FaceOpening | None,
     kinds: frozenset[Kind],
 ) -> PassportWitness:
     content, public = unlocked.secrets, public_keys(unlocked)
-    if content.index is None:
-        raise UsageFault(f"the passport {content.name} has no place in the tree yet")
     return PassportWitness(
         secret=content.secret,
         anchor=content.anchor,
@@ -305,7 +324,7 @@ def _witness(
         keys_salt=content.keys_salt,
         scope=action.request.scope,
         message=action.message,
-        path=tree.path(content.index, public.leaf),
+        path=way,
         face=opening_of_face,
         stretched=unlocked.stretched if Kind.PASSWORD in kinds else None,
     )

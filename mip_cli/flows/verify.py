@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from mip_cli.chain.app import App, parse_invocation
+from mip_cli.chain.faults import NodeUntrusted
 from mip_cli.chain.keys import Signer
 from mip_cli.chain.tx import DEFAULT_FEE_CAP, Sender
 from mip_cli.chain.values import Receipt
 from mip_cli.config import LOCAL_CHAIN_IDS, Settings
 from mip_cli.errors import ProofInvalid, UsageFault, WrongChain
 from mip_cli.flows import connection
+from mip_cli.flows.passport_keys import CIRCUIT
 from mip_cli.flows.proof_file import ProofFile
 from mip_cli.progress import Progress
 from mip_cli.units import MAX_DEADLINE
@@ -36,7 +38,7 @@ class Verified:
     seconds_left: int
     """Until the deadline, negative when it has passed."""
     on_chain: bool
-    """Whether root and acceptance were asked of a chain as well."""
+    """Whether a chain was asked as well; without it, root and level are claims."""
 
 
 def verify_offline(
@@ -50,7 +52,9 @@ def verify_offline(
     not hold, its deadline has passed or it was made with other keys.
     """
     progress.step("verifying the proof")
-    checked = load_key(settings, file.circuit)
+    if file.circuit != CIRCUIT:
+        raise ProofInvalid(f"the proof is of another circuit than {CIRCUIT}")
+    checked = load_key(settings, CIRCUIT)
     if checked.key_hash != file.verifying_key:
         raise ProofInvalid(
             "the proof was made for another verifying key",
@@ -80,6 +84,8 @@ def verify_on_chain(
 ) -> Verified:
     """Check offline, then ask the registry what it would answer the app now.
 
+    The root must be one that the registry's own events lead to, and the answer the proof's own
+    pseudonym; a node that lies about all of it consistently cannot be told from an honest one.
     Raises ``WrongChain`` for another chain or registry, ``ProofInvalid`` when the app asks for
     another purpose, ``ChainRefusal`` with the registry's reason. Whether the app has seen the
     nullifier before is the app's own state.
@@ -95,7 +101,14 @@ def verify_on_chain(
         asked = App(link.rpc, file.app).request(link.chain_id, file.payload)
         if asked.purpose != file.purpose:
             raise ProofInvalid("the app states another purpose than the proof was made for")
-        link.registry.check(file.app, file.purpose, file.payload, asked.level, file.presentation)
+        tree = connection.tree(settings, link, progress)
+        if connection.earlier_tree(settings, link, tree, file.root) is None:
+            raise ProofInvalid("the proof is about a root that the registry never had")
+        answer = link.registry.check(
+            file.app, file.purpose, file.payload, asked.level, file.presentation
+        )
+        if answer != file.nullifier:
+            raise NodeUntrusted("the node answers with another pseudonym than the proof's")
     return Verified(file, offline.development, offline.seconds_left, on_chain=True)
 
 

@@ -119,7 +119,7 @@ def test_another_local_chain__with_the_suite__is_not_the_passports_home(
     url = other_chain(1337)
     stranger = holder.at(url)
     before = holder.device.files()
-    stranger.prove("-o", "other.json").refused(3, "nothing is known to be deployed on chain 1337")
+    stranger.prove("-o", "unknown.json").refused(3, "nothing is known to be deployed on chain 1337")
     assert holder.device.files() == before
     stranger.device.mip("deploy", "--key-file", deployer_key).succeeded()
     refused = stranger.prove("-o", "wrong.json").refused(3, "lives on chain 31337")
@@ -128,7 +128,7 @@ def test_another_local_chain__with_the_suite__is_not_the_passports_home(
     stranger.device.mip("verify", proof, "--send").refused(3, "the proof is for chain 31337")
     stranger.enroll().refused(2, "enrolled already")
     assert not (holder.device.out / "wrong.json").exists()
-    holder.device.mip("verify", proof, "--on-chain").succeeded()
+    holder.prove("-o", "home.json").succeeded()
 
 
 def test_public_chain__takes_no_development_keys_and_no_test_account(
@@ -214,12 +214,12 @@ def test_deadline__passed__is_refused_offline_with_its_reason(
     payer = developer_signer(1).address
     call = proof_file.AppCall("vote(uint256)", ("1",))
     ask = prove.Ask(prove.find_app(settings, "PassportVote"), payer, call)
-    request = prove.prepare(settings, ask, silent)
+    consent = prove.prepare(settings, ask, silent)
     keys = prove.Keys(holder.name, holder.password.encode(), holder.again)
     file = tmp_path / "proof.json"
     for shift, words in ((-3600, "its deadline passed"), (7200, "s are allowed")):
         made = prove.prove(
-            settings, ask, request, keys, silent, clock=lambda shift=shift: time.time() + shift
+            settings, consent, keys, silent, clock=lambda shift=shift: time.time() + shift
         )
         file.write_bytes(proof_file.encode(made.file))
         holder.device.mip("verify", file).refused(1, words)

@@ -110,10 +110,10 @@ def test_python_api__does_all_of_it_warm(
     call = proof_file.AppCall("vote(uint256)", ("1",))
     app = prove.find_app(settings, "PassportVote")
     ask = prove.Ask(app, payer.address, call)
-    request = prove.prepare(settings, ask, silent)
+    consent = prove.prepare(settings, ask, silent)
     keys = prove.Keys("warm", password, photos.again)
     assert password.decode() not in repr(keys)
-    made = [prove.prove(settings, ask, request, keys, silent) for _ in range(2)]
+    made = [prove.prove(settings, consent, keys, silent) for _ in range(2)]
     assert made[0].file.nullifier == made[1].file.nullifier
     assert made[0].file.proof != made[1].file.proof
     assert verify.verify_offline(settings, made[0].file, silent).development
@@ -129,6 +129,8 @@ def test_python_api__does_all_of_it_warm(
     low = prove.prepare(settings, payload, silent)
     from dataclasses import replace
 
-    single = prove.prove(settings, payload, replace(low, level=1), alone, silent)
+    single = prove.prove(
+        settings, replace(low, request=replace(low.request, level=1)), alone, silent
+    )
     assert (single.file.level, single.distance) == (1, None)
     assert verify.verify_offline(settings, single.file, silent).file.level == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from mip_cli.chain.values import Call
 from mip_cli.crypto import commitments
 from mip_cli.crypto.binding import keccak256, message_of, scope_of, word
 from mip_cli.crypto.field import random_element, random_salt
+from mip_cli.errors import NetworkDown, UsageFault, WrongChain
 from mip_cli.flows import connection, demo_photos, enroll, passport_file, prove, verify
 from mip_cli.flows.passport_keys import PublicKeys, public_keys
 from mip_cli.flows.proof_file import AppCall
@@ -67,12 +68,10 @@ class Holder:
             beneficiary=developer_signer(1).address,
         )
 
-    def prove(self, prover: Prover | None = None) -> prove.Proved:
+    def prove(self, prover: Prover | None = None, *, newest: bool = False) -> prove.Proved:
         settings, clock = self.chain.settings, lambda: float(chain_time(self.chain))
-        request = prove.prepare(settings, self.ask(), Silent())
-        return prove.prove(
-            settings, self.ask(), request, self.keys(), Silent(), prover=prover, clock=clock
-        )
+        consent = prove.prepare(settings, replace(self.ask(), newest_root=newest), Silent())
+        return prove.prove(settings, consent, self.keys(), Silent(), prover=prover, clock=clock)
 
 
 def chain_time(chain: LocalChain) -> int:
@@ -93,13 +92,16 @@ def enroll_stranger(chain: LocalChain, deadline: int) -> None:
     chain.sender().send(f"stranger:{signer.address}", chain.registry.enroll_signed(wish))
 
 
-@pytest.fixture
-def holder(start_chain: Callable[..., LocalChain], tmp_path: Path) -> Holder:
-    chain = start_chain()
-    photos = demo_photos.find(None, tmp_path / "photos")
+def enrolled_holder(chain: LocalChain, folder: Path) -> Holder:
+    photos = demo_photos.find(None, folder / "photos")
     wish = enroll.EnrollRequest("holder", photos.first, PASSWORD)
     enroll.enroll(chain.settings, wish, developer_signer(1), Silent())
     return Holder(chain, photos)
+
+
+@pytest.fixture
+def holder(start_chain: Callable[..., LocalChain], tmp_path: Path) -> Holder:
+    return enrolled_holder(start_chain(), tmp_path)
 
 
 @dataclass
@@ -109,33 +111,87 @@ class CrowdedProver:
     chain: LocalChain
     inner: Prover
     name: str = "crowded"
-    roots: list[int] = field(default_factory=list)
+    runs: int = 0
 
     def available(self) -> bool:
         return True
 
     def prove(self, zkey: Path, wtns: bytes) -> Proof:
-        if not self.roots:
-            enroll_stranger(self.chain, chain_time(self.chain) + 600)
-        self.roots.append(self.chain.registry.root())
+        self.runs += 1
+        enroll_stranger(self.chain, chain_time(self.chain) + 600)
         return self.inner.prove(zkey, wtns)
+
+
+def next_minute(chain: LocalChain) -> None:
+    """Go to the first second of the next bucket, so that a test's acts share one."""
+    pass_time(chain, 60 - chain_time(chain) % 60)
 
 
 def test_prove__while_others_enrol__uses_a_root_that_lasts(holder: Holder) -> None:
     chain = holder.chain
-    pass_time(chain, 120)
+    next_minute(chain)
     lasting = chain.registry.root()
-    enroll_stranger(chain, chain_time(chain) + 600)  # puts the holder's first root into the ring
+    enroll_stranger(chain, chain_time(chain) + 600)
+    current = chain.registry.root()
     crowded = CrowdedProver(chain, choose_prover(chain.settings))
     proved = holder.prove(crowded)
-    assert len(crowded.roots) == 2, "the first proof's root died in its own bucket"
-    assert proved.file.root == lasting != chain.registry.root()
-    receipt = verify.send(chain.settings, proved.file, developer_signer(1), Silent())
-    assert receipt.succeeded
+    assert (proved.file.root, crowded.runs) == (lasting, 1)
+    enroll_stranger(chain, chain_time(chain) + 600)
+    assert not chain.registry.is_known_root(current), "a proof under it would be worthless now"
+    assert verify.verify_on_chain(chain.settings, proved.file, Silent()).on_chain
+    assert verify.send(chain.settings, proved.file, developer_signer(1), Silent()).succeeded
 
 
 def test_prove__on_a_quiet_registry__uses_the_current_root(holder: Holder) -> None:
+    next_minute(holder.chain)
     assert holder.prove().file.root == holder.chain.registry.root()
+
+
+def test_prove__newest_root__on_request(holder: Holder) -> None:
+    next_minute(holder.chain)
+    enroll_stranger(holder.chain, chain_time(holder.chain) + 600)
+    assert holder.prove(newest=True).file.root == holder.chain.registry.root()
+
+
+def test_prove__enrolled_in_this_very_minute__says_to_wait(
+    start_chain: Callable[..., LocalChain], tmp_path: Path
+) -> None:
+    chain = start_chain()
+    enroll_stranger(chain, chain_time(chain) + 600)
+    next_minute(chain)
+    late = enrolled_holder(chain, tmp_path)
+    with pytest.raises(NetworkDown, match="changes faster than a proof is made"):
+        late.prove(CrowdedProver(chain, choose_prover(chain.settings)))
+
+
+def test_enroll__undone_by_a_reorg__is_done_again(holder: Holder, tmp_path: Path) -> None:
+    chain = holder.chain
+    with pytest.raises(UsageFault, match="is enrolled already"):
+        enrolled_holder(chain, tmp_path)
+    number = int(chain.rpc.call("eth_blockNumber"), 16)
+    chain.rpc.call("anvil_rollback", number - 5)  # the suite's five contracts stay
+    assert chain.registry.size() == 0
+    enroll_stranger(chain, chain_time(chain) + 600)
+    with pytest.raises(UsageFault, match="does not hold this passport"):
+        holder.prove()
+    enrolled_holder(chain, tmp_path)
+    assert (holder.open().secrets.index, chain.registry.size()) == (1, 2)
+    assert holder.prove().file.root == chain.registry.root()
+
+
+def test_prove__another_consent__is_refused(holder: Holder) -> None:
+    settings = holder.chain.settings
+    consent = prove.prepare(settings, holder.ask(), Silent())
+    other = replace(consent.ask, call=AppCall("vote(uint256)", ("0",)))
+    for changed in (
+        replace(consent, ask=other),
+        replace(consent, ask=replace(consent.ask, app=developer_signer(1).address)),
+    ):
+        with pytest.raises(UsageFault, match="given for another act"):
+            prove.prove(settings, changed, holder.keys(), Silent())
+    elsewhere = replace(consent, request=replace(consent.request, chain_id=1337))
+    with pytest.raises(WrongChain, match="another chain than the one you agreed to"):
+        prove.prove(settings, elsewhere, holder.keys(), Silent())
 
 
 def leaf_presentation(
@@ -213,6 +269,11 @@ def test_update__by_a_real_leaf_proof__kills_the_old_keys(holder: Holder) -> Non
     assert (record.epoch, record.status) == (1, PassportStatus.ACTIVE)
     with connection.connect(chain.settings) as link:
         tree = connection.tree(chain.settings, link, Silent())
+        # an update hides nothing: the tree before it is found by replaying the events
+        before = connection.earlier_tree(chain.settings, link, tree, old_proof.root)
+    assert before is not None
+    assert before.find(keys.leaf) == 0
+    assert tree.find(keys.leaf) is None
     assert tree.tree.leaf(0) == commitments.leaf(keys.identity, content.anchor, new_root, 1)
     pass_time(chain, 121)
     with pytest.raises(RegistryRefusal) as caught:
