@@ -605,9 +605,17 @@ def holder(
 
 @pytest.fixture(scope="session")
 def proof(holder: Holder) -> Path:
-    """A proof of the holder's that is never sent."""
+    """A proof of the holder's that is never sent; its root does not last as long as a session."""
     path = holder.device.out / "kept.json"
     holder.prove("-o", path, "--public-out", path.with_name("kept-public.json")).succeeded()
+    return path
+
+
+@pytest.fixture
+def fresh_proof(holder: Holder, tmp_path: Path) -> Path:
+    """A proof under a root that the registry accepts now."""
+    path = tmp_path / "fresh.json"
+    holder.prove("-o", path).succeeded()
     return path
 
 

@@ -126,7 +126,7 @@ def test_another_local_chain__with_the_suite__is_not_the_passports_home(
     assert refused.json["error"]["kind"] == "WrongChain"
     stranger.device.mip("verify", proof, "--on-chain").refused(3, "the proof is for chain 31337")
     stranger.device.mip("verify", proof, "--send").refused(3, "the proof is for chain 31337")
-    stranger.enroll().refused(2, "enrolled already")
+    stranger.enroll().refused(3, "lives on chain 31337")
     assert not (holder.device.out / "wrong.json").exists()
     holder.prove("-o", "home.json").succeeded()
 

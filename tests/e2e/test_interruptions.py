@@ -29,6 +29,7 @@ from tests.e2e.conftest import (
     Proxy,
     descendants,
     free_port,
+    make_device,
     wait_for,
 )
 
@@ -97,7 +98,7 @@ def test_enroll__killed_at_a_step__the_next_run_completes_it(
         )
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(4))
 def test_enroll__killed_at_any_moment__the_next_run_completes_it(
     newcomer: Holder, chain: Chain, seed: int
 ) -> None:
@@ -394,8 +395,6 @@ def bare_node(tmp_path: Path) -> Iterator[str]:
 def test_deploy__killed__the_next_run_completes_it(
     tmp_path: Path, seen, bare_node: str, deployer_key: Path, nth: int
 ) -> None:
-    from tests.e2e.conftest import make_device
-
     device = make_device(tmp_path / "deployer", seen, bare_node)
     proxy = Proxy(bare_node)
     try:
@@ -414,3 +413,21 @@ def test_deploy__killed__the_next_run_completes_it(
     assert not journal.pending(31337, sender)
     names = list(journalled(device))
     assert len({name.partition("-")[0] for name in names}) == len(names), "a nonce was used twice"
+
+
+def test_dev_up__killed_while_it_deploys__the_next_run_completes_it(tmp_path: Path, seen) -> None:
+    port = free_port()
+    device = make_device(tmp_path / "developer", seen, f"http://127.0.0.1:{port}")
+    command = ("dev", "up", "--port", str(port), "--json")
+    try:
+        process = device.start(*command)
+        journal = device.data / "devnet" / "journal"
+        wait_for(lambda: list(journal.glob("*/[0-9]*.json")), "the first transaction")
+        process.kill()
+        device.mip(*command).succeeded()
+        assert device.mip("dev", "status", "--json").succeeded().json["healthy"]
+        names = [path.name for path in journal.glob("*/[0-9]*.json")]
+        assert len({name.partition("-")[0] for name in names}) == len(names)
+        assert device.mip(*command).succeeded().json["deployed"] == 0
+    finally:
+        device.mip("dev", "down").succeeded()

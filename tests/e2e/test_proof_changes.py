@@ -165,18 +165,20 @@ def test_changed_registry__only_a_chain_can_tell(
     device.mip("verify", file, "--send").refused(3)
 
 
-def test_changed_call__is_not_sent(device: Device, proof: Path, tmp_path: Path, chain: Chain):
+def test_changed_call__is_not_sent(
+    device: Device, fresh_proof: Path, tmp_path: Path, chain: Chain
+) -> None:
     apply = change("mip.call.arguments", lambda _: ["0"])
-    file = changed(proof, apply, tmp_path / "changed.json")
+    file = changed(fresh_proof, apply, tmp_path / "changed.json")
     before = chain.nonce()
     device.mip("verify", file, "--send").refused(1, "other arguments than the call")
     assert chain.nonce() == before
 
 
-def test_unchanged_proof__holds(device: Device, proof: Path) -> None:
+def test_unchanged_proof__holds(device: Device, fresh_proof: Path) -> None:
     """The success beside the refusals above."""
-    device.mip("verify", proof, "--on-chain").succeeded()
-    device.mip("verify", "/dev/stdin", stdin=proof.read_text()).succeeded()
+    device.mip("verify", fresh_proof, "--on-chain").succeeded()
+    device.mip("verify", "/dev/stdin", stdin=fresh_proof.read_text()).succeeded()
 
 
 SNARKJS = """
