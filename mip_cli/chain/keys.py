@@ -20,6 +20,11 @@ from mip_cli.units import Address
 
 MAX_KEY_FILE = 64 * 1024
 """Bytes; a keystore has about 500."""
+MAX_SCRYPT_BYTES = 320 * 1024 * 1024
+"""Memory times lanes, 128 n r p; geth and eth_account write 256 MiB."""
+MAX_PBKDF2_ROUNDS = 2_000_000
+"""eth_account writes a million."""
+_KDF_PARAMETERS = {"scrypt": ("dklen", "n", "r", "p"), "pbkdf2": ("dklen", "c")}
 _HEX_KEY = re.compile(r"(?:0x)?([0-9a-fA-F]{64})")
 
 
@@ -74,16 +79,74 @@ def load_signer(path: Path, password: Callable[[], str]) -> Signer:
                 f"{path} holds a plain key that other users can read", hint=f"chmod 600 {path}"
             )
         return Signer(bytes.fromhex(match[1]))
+    keystore = _keystore(path, text.encode())
+    return Signer(_decrypt(path, keystore, password()))
+
+
+def _keystore(path: Path, data: bytes) -> dict[str, Any]:
+    """Return what of a keystore is needed, its key derivation bounded; raise ``FileInvalid``."""
     try:
-        keystore = jsontext.parse(text.encode())
-        if not isinstance(keystore, dict) or not {"crypto", "Crypto"} & keystore.keys():
-            raise ValueError
-    except ValueError:
+        content = _lower(jsontext.parse(data))
+        crypto = content["crypto"]
+    except (ValueError, KeyError):
         raise FileInvalid(
             f"{path} is not a key file",
             hint="it holds 64 hex digits (mode 0600) or an encrypted JSON keystore",
         ) from None
-    return Signer(_decrypt(path, keystore, password()))
+    try:
+        parts, names = _lower(crypto), ("cipher", "ciphertext", "kdf", "mac")
+        wanted: dict[str, Any] = {name: _text(parts[name]) for name in names}
+        wanted["cipherparams"] = {"iv": _text(_lower(parts["cipherparams"])["iv"])}
+        wanted["kdfparams"] = _bounded(wanted["kdf"], _lower(parts["kdfparams"]))
+        if type(content["version"]) is not int or content["version"] != 3:
+            raise ValueError("is of another version than 3")
+        if wanted["cipher"] != "aes-128-ctr":
+            raise ValueError("has a cipher other than aes-128-ctr")
+    except KeyError as error:
+        raise FileInvalid(f"the keystore {path} lacks {error.args[0]}") from None
+    except ValueError as error:
+        raise FileInvalid(f"the keystore {path} {error}") from None
+    return {"version": 3, "crypto": wanted}
+
+
+def _bounded(kdf: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters if deriving the key takes about what today's keystores take."""
+    if kdf not in _KDF_PARAMETERS:
+        raise ValueError("derives its key by another function than scrypt or pbkdf2")
+    numbers = {name: parameters[name] for name in _KDF_PARAMETERS[kdf]}
+    for name, value in numbers.items():
+        if type(value) is not int or value < 1:
+            raise ValueError(f"has a parameter {name} that is not a positive integer")
+    if numbers["dklen"] != 32:
+        raise ValueError("derives a key of another length than 32 bytes")
+    bounded = {**numbers, "salt": _text(parameters["salt"])}
+    if kdf == "pbkdf2":
+        if numbers["c"] > MAX_PBKDF2_ROUNDS:
+            raise ValueError(f"asks for more than {MAX_PBKDF2_ROUNDS} rounds of pbkdf2")
+        if parameters["prf"] != "hmac-sha256":
+            raise ValueError("has a prf other than hmac-sha256")
+        return {**bounded, "prf": "hmac-sha256"}
+    n = numbers["n"]
+    if n < 2 or n & (n - 1):
+        raise ValueError("has a scrypt parameter n that is not a power of two")
+    if 128 * n * numbers["r"] * numbers["p"] > MAX_SCRYPT_BYTES:
+        raise ValueError(f"asks scrypt for more than {MAX_SCRYPT_BYTES >> 20} MiB")
+    return bounded
+
+
+def _lower(members: object) -> dict[str, Any]:
+    if not isinstance(members, dict):
+        raise ValueError("has members of an unknown form")
+    lower = {name.lower(): value for name, value in members.items()}
+    if len(lower) != len(members):
+        raise ValueError("repeats a member")
+    return lower
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("has members of an unknown form")
+    return value
 
 
 def _decrypt(path: Path, keystore: dict[str, Any], password: str) -> bytes:

@@ -88,7 +88,8 @@ def test_invocation__equals_eth_abi(signature, arguments, values) -> None:
         values = [ANCHOR, True, b"\xab" * 32]
     found = parse_invocation(signature, arguments)
     types = list(found.types)
-    plain = eth_abi.encode(types, values)
+    function = keccak256(signature.encode())
+    plain = eth_abi.encode(["bytes32", *types], [function, *values])
     assert found.payload == keccak256(plain)
     name = f"{found.name}({','.join([*types, PRESENTATION])})"
     assert found.calldata(SHOWN) == expected(name, [*types, PRESENTATION], [*values, TUPLE])
@@ -174,6 +175,82 @@ def test_load_signer__hex_and_keystore(tmp_path) -> None:
     assert load_signer(keystore, lambda: "correct horse").address == ANCHOR
     with pytest.raises(WrongSecret, match="password does not open"):
         load_signer(keystore, lambda: "wrong")
+
+
+def sealed_as(kdf, **changes):
+    """Return a keystore that opens with "x" unless the changes of its derivation forbid it."""
+    iterations = {"pbkdf2": 10, "scrypt": 2}[kdf]
+    sealed = Account.encrypt(KEY, "x", kdf=kdf, iterations=iterations)
+    sealed["crypto"]["kdfparams"] |= changes
+    return sealed
+
+
+@pytest.mark.parametrize(
+    ("kdf", "changes", "reason"),
+    [
+        ("pbkdf2", {"c": 2_000_000_000}, "more than 2000000 rounds"),
+        ("pbkdf2", {"c": 2_000_001}, "more than 2000000 rounds"),
+        ("pbkdf2", {"c": True}, "c that is not a positive integer"),
+        ("pbkdf2", {"c": 0}, "c that is not a positive integer"),
+        ("pbkdf2", {"c": "10"}, "c that is not a positive integer"),
+        ("pbkdf2", {"c": 10.0}, "c that is not a positive integer"),
+        ("pbkdf2", {"dklen": 2**31}, "another length than 32"),
+        ("pbkdf2", {"prf": "hmac-sha3_512"}, "prf other than hmac-sha256"),
+        ("pbkdf2", {"salt": 7}, "members of an unknown form"),
+        ("scrypt", {"n": 2**20, "r": 16}, "more than 320 MiB"),
+        ("scrypt", {"n": 2**18, "r": 8, "p": 2}, "more than 320 MiB"),
+        ("scrypt", {"n": 2, "r": 1, "p": 2**30}, "more than 320 MiB"),
+        ("scrypt", {"n": 3}, "not a power of two"),
+        ("scrypt", {"n": 1}, "not a power of two"),
+        ("scrypt", {"n": True}, "n that is not a positive integer"),
+        ("scrypt", {"r": -8}, "r that is not a positive integer"),
+        ("scrypt", {"p": "1"}, "p that is not a positive integer"),
+        ("scrypt", {"dklen": 64}, "another length than 32"),
+    ],
+)
+def test_load_signer__derivation_beyond_the_bounds__refused(
+    tmp_path, monkeypatch, kdf, changes, reason
+) -> None:
+    def derive(*_: object) -> bytes:
+        raise AssertionError("the key was derived")
+
+    monkeypatch.setattr(Account, "decrypt", derive)
+    path = tmp_path / "keystore.json"
+    path.write_text(json.dumps(sealed_as(kdf, **changes)))
+    with pytest.raises(FileInvalid, match=reason):
+        load_signer(path, lambda: pytest.fail("the password was asked for"))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda k: k.update(version=4), "another version"),
+        (lambda k: k.update(version=True), "another version"),
+        (lambda k: k["crypto"].update(kdf="argon2"), "another function than scrypt"),
+        (lambda k: k["crypto"].update(kdf=["scrypt"]), "members of an unknown form"),
+        (lambda k: k["crypto"].update(KDF="pbkdf2"), "repeats a member"),
+        (lambda k: k["crypto"]["kdfparams"].update(N=2**30), "repeats a member"),
+        (lambda k: k["crypto"].pop("mac"), "lacks mac"),
+        (lambda k: k["crypto"].update(cipher="aes-128-cbc"), "cipher other than"),
+    ],
+)
+def test_load_signer__keystore_of_another_form__refused(tmp_path, change, reason) -> None:
+    keystore = sealed_as("scrypt")
+    change(keystore)
+    path = tmp_path / "keystore.json"
+    path.write_text(json.dumps(keystore))
+    with pytest.raises(FileInvalid, match=reason):
+        load_signer(path, lambda: "x")
+
+
+def test_load_signer__names_in_capitals_and_scrypt_as_usual(tmp_path) -> None:
+    keystore = sealed_as("scrypt")
+    keystore["Crypto"] = {name.upper(): part for name, part in keystore.pop("crypto").items()}
+    path = tmp_path / "keystore.json"
+    path.write_text(json.dumps(keystore))
+    assert load_signer(path, lambda: "x").address == ANCHOR
+    path.write_text(json.dumps(Account.encrypt(KEY, "x", kdf="scrypt", iterations=2**18)))
+    assert load_signer(path, lambda: "x").address == ANCHOR
 
 
 def test_load_signer__a_plain_key_others_can_read__refused(tmp_path) -> None:
