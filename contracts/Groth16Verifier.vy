@@ -22,6 +22,8 @@ P: constant(uint256) = 218882428718392752222464057452572750886963111572978236626
 PAIRING: constant(address) = 0x0000000000000000000000000000000000000008
 # four pairs cost 181,000 (EIP-1108); a bad point burns all that is given
 PAIRING_GAS: constant(uint256) = 240_000
+# a call gets at most 63/64 of what is left; 2,000 are for what comes before it
+GAS_NEEDED: constant(uint256) = PAIRING_GAS * 64 // 63 + 2_000
 
 LOCAL_CHAIN_IDS: constant(uint256[2]) = [31337, 1337]
 
@@ -100,7 +102,8 @@ def __init__(
 def verify(proof: uint256[8], signals: uint256[8]) -> bool:
     """
     @notice Tells whether the proof is valid for the public signals. Returns False for anything
-            else: it never reverts and never burns more than PAIRING_GAS. The caller asserts.
+            else and never burns more than PAIRING_GAS; the caller asserts. Too little gas reverts:
+            whoever sends a valid proof cannot have it called invalid.
     @dev Coordinates and signals must be canonical, A, B and C must not be zero; whether they lie on
          their curves is for the pairing precompile to say. Products of key points and canonical
          signals cannot fail. Comparisons are joined without branches, and four products without
@@ -161,6 +164,7 @@ def verify(proof: uint256[8], signals: uint256[8]) -> bool:
                 return False
     elif (signals[4] | signals[5] | signals[6] | signals[7]) != 0:
         return False
+    assert msg.gas >= GAS_NEEDED, "verifier: too little gas"
     ok: bool = False
     answer: Bytes[32] = b""
     ok, answer = raw_call(

@@ -262,7 +262,7 @@ def check(
     @dev The asker is the sender; a presentation made for one contract, purpose or payload fails for
          any other.
     @param purpose keccak256 of the asker's purpose.
-    @param payload Hash of the arguments that the holder agreed to.
+    @param payload Hash of the function and the arguments that the holder agreed to.
     @param min_level Kinds of keys the proof must have used, at least.
     @param strict Whether only the current root will do.
     @param presentation What the holder presents.

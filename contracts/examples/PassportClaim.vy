@@ -17,6 +17,8 @@ implements: IPassportApp
 
 PURPOSE: constant(String[96]) = "claim once with this passport"
 LEVEL: constant(uint256) = 2
+# abi(keccak256(SIGNATURE)) of a function without arguments is that word itself
+PAYLOAD: constant(bytes32) = keccak256(keccak256("claim()"))
 
 REGISTRY: public(immutable(IPassportRegistry))
 
@@ -35,10 +37,10 @@ def __init__(registry: address):
 def claim(presentation: IPassportRegistry.Presentation):
     """
     @notice Claims for the presentation's beneficiary; anyone may send it.
-    @param presentation What the holder presents.
+    @param presentation What the holder presents; its payload is PAYLOAD.
     """
     nullifier: uint256 = staticcall REGISTRY.check(
-        keccak256(PURPOSE), keccak256(b""), LEVEL, False, presentation
+        keccak256(PURPOSE), PAYLOAD, LEVEL, False, presentation
     )
     assert self.beneficiary_of[nullifier] == empty(address), "claim: passport has claimed"
     self.beneficiary_of[nullifier] = presentation.beneficiary

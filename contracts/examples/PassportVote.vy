@@ -16,6 +16,7 @@ from ..interfaces import IPassportRegistry
 implements: IPassportApp
 
 LEVEL: constant(uint256) = 2
+VOTE: constant(bytes32) = keccak256("vote(uint256)")  # the function that a proof is made for
 
 REGISTRY: public(immutable(IPassportRegistry))
 CHOICES: public(immutable(uint256))
@@ -50,12 +51,17 @@ def vote(choice: uint256, presentation: IPassportRegistry.Presentation):
     """
     @notice Casts a vote; anyone may send it, only the holder can make it.
     @param choice The choice.
-    @param presentation What the holder presents; its payload is keccak256(abi(choice)).
+    @param presentation What the holder presents; its payload is
+                        keccak256(abi(VOTE, choice)).
     """
     assert block.timestamp <= closes_at, "vote: voting is over"
     assert choice < CHOICES, "vote: no such choice"
     nullifier: uint256 = staticcall REGISTRY.check(
-        keccak256(self.passport_purpose), keccak256(abi_encode(choice)), LEVEL, False, presentation
+        keccak256(self.passport_purpose),
+        keccak256(abi_encode(VOTE, choice)),
+        LEVEL,
+        False,
+        presentation,
     )
     assert not self.has_voted[nullifier], "vote: passport has voted"
     self.has_voted[nullifier] = True

@@ -80,10 +80,11 @@ interface IPassportRegistry {
         Presentation calldata presentation
     ) external;
 
-    /// Returns the nullifier or reverts. The asking contract is msg.sender; it must spend the nullifier itself.
+    /// Returns the nullifier or reverts. The asking contract is msg.sender; it must spend the nullifier itself, and
+    /// must not catch a revert and take it for a refusal: too little gas reverts as well.
     function check(
         bytes32 purpose, // keccak256 of the purpose's text
-        bytes32 payload,
+        bytes32 payload, // keccak256(abi.encode(keccak256("vote(uint256)"), choice)): the function and its arguments
         uint256 min_level,
         bool strict,
         Presentation calldata presentation

@@ -61,7 +61,7 @@ def message_of(
     @notice Computes what a proof must be bound to.
     @param asker The contract that asks.
     @param beneficiary Whom the act shall serve.
-    @param payload Hash of the act's arguments.
+    @param payload Hash of the act and its arguments.
     @param nonce Free number of the holder.
     @param deadline Unix time after which the presentation is void.
     @return The message.
@@ -79,7 +79,8 @@ def _require_valid(
     presentation: IPassportRegistry.Presentation,
 ):
     """
-    @dev The root is not judged here. The verifier answers False for a signal that is not canonical.
+    @dev The root is not judged here. The verifier answers False for a signal that is not canonical
+         and reverts for want of gas.
     """
     assert block.timestamp <= presentation.deadline, "registry: presentation has expired"
     assert (

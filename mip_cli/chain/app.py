@@ -1,7 +1,9 @@
 """Any contract that gates on a passport: what it asks for, and how to call it.
 
 By convention the gated function takes its own arguments and then one ``Presentation``; the payload
-that the proof is bound to is ``keccak256(abi(arguments))``, of nothing when there are none.
+that the proof is bound to is ``keccak256(abi(keccak256(SIGNATURE), arguments...))``, SIGNATURE being
+the function with the types of its own arguments, such as ``vote(uint256)``. A proof made for one
+function thus fails for every other.
 """
 
 from __future__ import annotations
@@ -38,8 +40,9 @@ class Invocation:
 
     @property
     def payload(self) -> bytes:
-        """What the proof is bound to: the hash of the encoded arguments."""
-        return keccak256(encode(self.types, self.values))
+        """What the proof is bound to: the hash of the function and its encoded arguments."""
+        function = keccak256(f"{self.name}({','.join(self.types)})".encode())
+        return keccak256(encode(("bytes32", *self.types), (function, *self.values)))
 
     def calldata(self, presentation: Presentation) -> bytes:
         """Encode the call with a presentation as its last argument."""

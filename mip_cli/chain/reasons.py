@@ -99,6 +99,9 @@ REASONS: dict[str, Reason] = {
     "verifier: key has no public signal": Reason("the verifying key is damaged", _REBUILD),
     "verifier: key point is not on the curve": Reason("the verifying key is damaged", _REBUILD),
     "verifier: key point is zero": Reason("the verifying key is damaged", _REBUILD),
+    "verifier: too little gas": Reason(
+        "the transaction had too little gas to check the proof", "send it with the estimated gas"
+    ),
     "claim: passport has claimed": Reason("this passport has claimed already"),
     "vote: no such choice": Reason("there is no such choice", "choices are numbered from 0"),
     "vote: passport has voted": Reason("this passport has voted already"),

@@ -12,7 +12,7 @@ IDENTITY, KEYS, NULLIFIER = 11, 22, 33
 def present(registry, claim, trapdoor, chain, beneficiary, level=2):
     root, deadline = registry.root(), chain.pending_timestamp + 1800
     scope = registry.scope_of(claim, keccak(text=claim.passport_purpose()))
-    message = registry.message_of(claim, beneficiary, keccak(b""), 7, deadline)
+    message = registry.message_of(claim, beneficiary, keccak(keccak(text="claim()")), 7, deadline)
     proof = trapdoor.prove([(root + level) % R, NULLIFIER, scope, message])
     return (root, level, NULLIFIER, beneficiary.address, 7, deadline, proof)
 

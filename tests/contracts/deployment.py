@@ -147,11 +147,11 @@ class Deployment:
 
     def for_claim(self, **changes: Any) -> Presentation:
         """Make a presentation for the claim example."""
-        return self.presentation(self.claim.address, CLAIM_PURPOSE, keccak(b""), **changes)
+        return self.presentation(self.claim.address, CLAIM_PURPOSE, payload_of("claim()"), **changes)
 
     def for_vote(self, choice: int, **changes: Any) -> Presentation:
         """Make a presentation for the vote example."""
-        payload = keccak(choice.to_bytes(32, "big"))
+        payload = payload_of("vote(uint256)", choice)
         return self.presentation(self.vote.address, QUESTION, payload, **changes)
 
     def for_update(self, holder: Holder, new_keys: int, **changes: Any) -> Presentation:
@@ -243,6 +243,11 @@ def commitment(number: int) -> int:
 def words(*values: int) -> bytes:
     """Encode integers as ABI words."""
     return b"".join(value.to_bytes(32, "big") for value in values)
+
+
+def payload_of(signature: str, *arguments: int) -> bytes:
+    """Return the payload of a call whose arguments are words."""
+    return bytes(keccak(keccak(text=signature) + words(*arguments)))
 
 
 def subtree_siblings(tree: LeanTree, index: int) -> list[int]:

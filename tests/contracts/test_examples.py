@@ -2,12 +2,39 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import boa
-from deployment import CLAIM_PURPOSE, QUESTION, START, Deployment, account, at, refusal
+from deployment import (
+    CLAIM_PURPOSE,
+    CONTRACTS,
+    QUESTION,
+    START,
+    Deployment,
+    account,
+    at,
+    payload_of,
+    refusal,
+)
 from eth_utils import keccak
 from groth16_simulator import negated_form
+
+
+VETO = """
+@external
+def veto(choice: uint256, presentation: IPassportRegistry.Presentation):
+    nullifier: uint256 = staticcall REGISTRY.check(
+        keccak256(self.passport_purpose),
+        keccak256(abi_encode(keccak256("veto(uint256)"), choice)),
+        LEVEL,
+        False,
+        presentation,
+    )
+    assert not self.has_voted[nullifier], "vote: passport has voted"
+    self.has_voted[nullifier] = True
+"""
 
 
 def test_claim__once_per_passport(suite: Deployment) -> None:
@@ -73,6 +100,35 @@ def test_vote__reverts(suite: Deployment) -> None:
     assert act(1, suite.for_vote(1)) is None
     at(START + 10**8 + 1)
     assert act(1, suite.for_vote(1)) == "vote: voting is over"
+
+
+def test_app__proof_for_one_function__fails_for_another(suite: Deployment, tmp_path: Path) -> None:
+    """The vote example with a second function of the same arguments, purpose and pseudonyms."""
+    suite.enroll(1)
+    shutil.copytree(CONTRACTS / "interfaces", tmp_path / "interfaces")
+    (tmp_path / "examples").mkdir()
+    source = tmp_path / "examples" / "TwoFunctions.vy"
+    source.write_text((CONTRACTS / "examples" / "PassportVote.vy").read_text() + VETO)
+    app = boa.load(str(source), suite.registry.address, QUESTION, 2, START + 10**8)
+
+    def act(function: str, made_for: str) -> str | None:
+        payload = payload_of(made_for, 1)
+        shown = suite.presentation(app.address, QUESTION, payload).abi()
+        with boa.env.anchor():
+            return refusal(lambda: getattr(app, function)(1, shown))
+
+    assert act("vote", "vote(uint256)") is None
+    assert act("veto", "veto(uint256)") is None
+    assert act("veto", "vote(uint256)") == "registry: proof is not valid"
+    assert act("vote", "veto(uint256)") == "registry: proof is not valid"
+    bare = suite.presentation(app.address, QUESTION, keccak((1).to_bytes(32, "big"))).abi()
+    assert refusal(lambda: app.vote(1, bare)) == "registry: proof is not valid"
+
+
+def test_claim__proof_bound_to_no_function__reverts(suite: Deployment) -> None:
+    suite.enroll(1)
+    bare = suite.presentation(suite.claim.address, CLAIM_PURPOSE, keccak(b""))
+    assert refusal(lambda: suite.claim.claim(bare.abi())) == "registry: proof is not valid"
 
 
 def test_apps__state_purpose_and_level(suite: Deployment) -> None:

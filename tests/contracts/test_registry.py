@@ -426,6 +426,18 @@ def test_revoke__no_cool_down(suite: Deployment) -> None:
     assert suite.registry.passport(renewed.identity, renewed.anchor).status == 2
 
 
+def test_revoke__record_keeps_epoch_and_time(suite: Deployment) -> None:
+    (_, holder, _), tree = enrolled(suite, 3)
+    at(START + 100)
+    renewed = suite.update(holder, commitment(9), tree)
+    at(START + 300)
+    arguments = (renewed.identity, renewed.anchor, renewed.keys, subtree_siblings(tree, 1))
+    suite.registry.revoke(*arguments, suite.for_revoke(renewed).abi())
+    assert event(suite.registry).epoch == 1
+    stored = suite.registry.passport(renewed.identity, renewed.anchor)
+    assert tuple(stored) == (1, 1, START + 100, 2)
+
+
 def test_leaf__inner_node_is_no_leaf(suite: Deployment) -> None:
     """The planted leaf: an enroller's keys root cannot be opened as a leaf of its own."""
     victim = leaf(commitment(1), account(2), commitment(3), 0)

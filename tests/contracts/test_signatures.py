@@ -45,6 +45,9 @@ def isValidSignature(digest: bytes32, signature: Bytes[4096]) -> bytes32:
 
 BOMB = "5f5f62030d40f3"  # returns 200,000 zero bytes
 SHORT = "631626ba7e60e01b5f5260045ff3"  # returns the magic value as four bytes only
+REVERTING = "631626ba7e60e01b5f5260205ffd"  # reverts with the magic value as its data
+RETURNING = "631626ba7e60e01b5f5260205ff3"  # the same without the revert: it accepts
+ZERO = "0x" + "00" * 20
 
 
 def act(suite: Deployment, entry: dict[str, Any], **changes: Any) -> str | None:
@@ -150,6 +153,23 @@ def test_enroll_signed__contract_wallet_says_no__reverts(suite: Deployment, mode
     assert act(suite, wallet_entry(suite, good, b"yes")) is None
     wallet = boa.loads(WALLET, keccak(b"yes"), mode).address
     assert act(suite, wallet_entry(suite, wallet, b"yes")) == UNSIGNED
+
+
+def test_enroll__nobody_signs_for_the_zero_address(suite: Deployment) -> None:
+    """A recovery that fails gives the zero address, which must not pass for the anchor."""
+    entry = suite.signed(1)
+    good = entry["signature"]
+    assert act(suite, entry) is None
+    for bad in (bytes(32) + good[32:], good[:32] + bytes(32) + good[64:], bytes(64) + b"\x1b"):
+        assert act(suite, entry, anchor=ZERO, signature=bad) == UNSIGNED
+        assert batch(suite, {**entry, "anchor": ZERO, "signature": bad}) == UNSIGNED
+
+
+def test_enroll_signed__wallet_that_reverts_with_the_magic_value(suite: Deployment) -> None:
+    for code, reason in ((RETURNING, None), (REVERTING, UNSIGNED)):
+        wallet = account(501)
+        boa.env.set_code(wallet, bytes.fromhex(code))
+        assert act(suite, wallet_entry(suite, wallet, b"x")) == reason
 
 
 @pytest.mark.parametrize("code", [BOMB, SHORT])

@@ -97,10 +97,36 @@ def test_verify__point_off_its_curve__gas_is_bounded(
     assert verifier._computation.get_gas_used() < 300_000
 
 
-def test_verify__too_little_gas_says_no(verifier: Any, trapdoor: Trapdoor) -> None:
+def test_verify__too_little_gas__reverts(verifier: Any, trapdoor: Trapdoor) -> None:
+    """Whatever gas a relayer gives, a valid proof is never called invalid."""
     proof = trapdoor.prove(SIGNALS)
-    assert verifier.verify(proof, SIGNALS + PADDING, gas=400_000) is True
-    assert verifier.verify(proof, SIGNALS + PADDING, gas=150_000) is False
+    reasons = []
+    for gas in range(60_000, 400_000, 2_500):
+        answers: list[bool] = []
+        reason = refusal(
+            lambda gas=gas, answers=answers: answers.append(
+                verifier.verify(proof, SIGNALS + PADDING, gas=gas)
+            )
+        )
+        assert answers == ([True] if reason is None else [])
+        reasons.append(reason)
+    enough = reasons.index(None)
+    assert set(reasons[enough:]) == {None}
+    assert set(reasons[:enough]) == {"verifier: too little gas"}
+
+
+def test_check__too_little_gas__is_no_answer_about_the_proof() -> None:
+    """An app sees why it was refused: for want of gas, not for a proof that is not valid."""
+    with boa.env.anchor():
+        suite = deploy()
+        suite.enroll(1)
+        shown = suite.for_claim().abi()
+        found = set()
+        for gas in range(100_000, 400_000, 5_000):
+            with boa.env.anchor():
+                found.add(refusal(lambda gas=gas: suite.claim.claim(shown, gas=gas)))
+    assert {None, "verifier: too little gas"} <= found
+    assert found <= {None, "", "verifier: too little gas"}
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 6, 7, 8])

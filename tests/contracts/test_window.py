@@ -127,6 +127,18 @@ def test_window__enrolments_extend_nothing(suite: Deployment) -> None:
     assert not known(suite, old)
 
 
+def test_window__batched_enrolments_void_nothing(suite: Deployment) -> None:
+    suite.enroll(1)
+    old = suite.registry.root()
+    at(START + 60)
+    assert suite.registry.enroll_batch([tuple(suite.signed(k).values()) for k in (5, 6)]) == 2
+    assert suite.registry.accepted_roots()[1].until == START + 60 + 3600
+    at(START + 60 + 3599)
+    assert known(suite, old)
+    at(START + 60 + 3600)
+    assert not known(suite, old)
+
+
 def test_window__roots_after_an_update_live_their_hour(suite: Deployment) -> None:
     holders = [suite.enroll(k) for k in range(2)]
     tree = LeanTree(h.leaf for h in holders)

@@ -187,7 +187,7 @@ def test_app__states_its_purpose_and_refuses_a_bad_proof(chain) -> None:
     request = vote.request(31337, invocation.payload)
     assert (request.purpose, request.level) == (QUESTION, 2)
     assert request.scope == chain.registry.scope_of(vote.address, QUESTION)
-    assert request.payload == keccak256((1).to_bytes(32, "big"))
+    assert request.payload == keccak256(keccak256(b"vote(uint256)") + (1).to_bytes(32, "big"))
     root = chain.registry.root() or 1
     shown = Presentation(
         root, 2, Nullifier(3), OUTSIDER, 0, int(time.time()) + 600, (1, 2, 3, 4, 5, 6, 7, 8)
@@ -199,4 +199,4 @@ def test_app__states_its_purpose_and_refuses_a_bad_proof(chain) -> None:
     with pytest.raises(AppRefusal) as refused:
         vote.simulate(vote.call(wrong, shown), developer_signer(1).address)
     assert refused.value.reason == "vote: no such choice"
-    assert parse_invocation("claim()", []).payload == keccak256(b"")
+    assert parse_invocation("claim()", []).payload == keccak256(keccak256(b"claim()"))
