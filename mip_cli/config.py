@@ -6,8 +6,10 @@ default. Secrets are never settings.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -19,6 +21,7 @@ DEFAULT_RPC_URL = "http://127.0.0.1:8545"
 LOCAL_CHAIN_IDS = frozenset({31337, 1337})
 """Chains on which development proving keys are accepted."""
 
+_PR_SET_DUMPABLE = 4
 _PACKAGE_PARENT = Path(__file__).resolve().parent.parent
 _KEYS = ("rpc_url", "build_dir", "model_dir", "face_backend", "prover")
 
@@ -111,12 +114,18 @@ def completion_request(variable: str, environ: Mapping[str, str] | None = None) 
 
 
 def harden_process() -> None:
-    """Keep what this process and its children write private: umask 077, no core dumps."""
+    """Keep what this process holds and writes private: umask 077, no core dumps, no debuggers.
+
+    Programs of the same user can then not read its memory; root's can. Programs that it starts
+    are under the umask and the limit alone.
+    """
     global _user_umask
     previous = os.umask(0o077)
     if _user_umask is None:
         _user_umask = previous
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold every open secret
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def public_file_mode() -> int:

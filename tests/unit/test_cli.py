@@ -244,13 +244,14 @@ def wait_until_reading(pid: int) -> None:
 
 def test_process__is_hardened():
     script = (
-        "import os, resource\nfrom mip_cli.cli import main\nmain(['--version'])\n"
-        "print(oct(os.umask(0)), resource.getrlimit(resource.RLIMIT_CORE))"
+        "import ctypes, os, resource\nfrom mip_cli.cli import main\nmain(['--version'])\n"
+        "dumpable = ctypes.CDLL(None).prctl(3, 0, 0, 0, 0)\n"
+        "print(oct(os.umask(0)), resource.getrlimit(resource.RLIMIT_CORE), dumpable)"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    assert done.stdout.splitlines()[-1] == "0o77 (0, 0)"
+    assert done.stdout.splitlines()[-1] == "0o77 (0, 0) 0"
 
 
 def test_environment__is_read_in_one_place():

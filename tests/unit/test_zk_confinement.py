@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import os
 import subprocess
@@ -18,11 +19,16 @@ from mip_cli.zk import child
 CHILD = Path(mip_cli.zk.__file__).with_name("_groth16py_child.py")
 
 
-def _confined(action: str) -> subprocess.CompletedProcess[str]:
+def _confined(action: str, *readable: Path) -> subprocess.CompletedProcess[str]:
     code = f"""
-import os, runpy, socket, sys
+import ctypes, errno, fcntl, os, resource, runpy, socket, sys, termios
 names = runpy.run_path({str(CHILD)!r})
-names["confine"]()
+parent = os.getppid()
+libc = ctypes.CDLL(None, use_errno=True)
+def call(number, *arguments):
+    if libc.syscall(number, *arguments) < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+names["confine"](*{[str(path) for path in readable]!r})
 {action}
 print("reached")
 """
@@ -31,10 +37,44 @@ print("reached")
     )
 
 
-def test_confined__may_read_and_compute(tmp_path: Path) -> None:
+needs_landlock = pytest.mark.skipif(
+    ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), 1) < 1,
+    reason="the kernel has no Landlock",
+)
+
+
+def test_confined__may_read_what_is_named_and_compute(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("x")
-    done = _confined(f"assert open({str(tmp_path / 'key')!r}).read() == 'x'")
-    assert done.stdout == "reached\n", done.stderr
+    for readable in (tmp_path, tmp_path / "key"):
+        done = _confined(f"assert open({str(tmp_path / 'key')!r}).read() == 'x'", readable)
+        assert done.stdout == "reached\n", done.stderr
+
+
+@needs_landlock
+@pytest.mark.parametrize(
+    "action",
+    [
+        "open({file!r})",
+        "os.open({file!r}, os.O_RDONLY)",
+        "os.listdir({folder!r})",
+        "open('/proc/%d/mem' % parent)",
+        "open('/proc/%d/environ' % parent)",
+        "open('/proc/self/mem')",
+        "open('/etc/passwd')",
+        "open({key!r} + '/../file')",
+        "open({link!r})",
+    ],
+)
+def test_confined__other_files_are_closed__reverts(action: str, tmp_path: Path) -> None:
+    names = {name: tmp_path / name for name in ("file", "key", "link")}
+    names["file"].write_text("secret")
+    names["key"].mkdir()
+    link = names["key"] / "link"
+    link.symlink_to(names["file"])
+    text = {"folder": str(tmp_path), **{n: str(p) for n, p in names.items()}, "link": str(link)}
+    done = _confined(action.format(**text), names["key"])
+    assert "reached" not in done.stdout
+    assert "Permission denied" in done.stderr
 
 
 def test_confined__may_start_threads() -> None:
@@ -49,7 +89,7 @@ def test_confined__may_start_threads() -> None:
         "socket.socket(socket.AF_UNIX)",
         "os.fork()",
         "os.execv('/bin/true', ['true'])",
-        "os.kill(os.getppid(), 0)",
+        "os.kill(parent, 0)",
         "open({file!r}, 'w')",
         "open({file!r}, 'a')",
         "os.unlink({file!r})",
@@ -59,6 +99,20 @@ def test_confined__may_start_threads() -> None:
         "os.mkdir({file!r} + '2')",
         "os.truncate({file!r}, 0)",
         "os.memfd_create('x')",
+        "fcntl.ioctl(0, termios.FIONREAD, b'1234')",
+        "fcntl.fcntl(0, fcntl.F_SETOWN, parent)",
+        "os.sched_setaffinity(parent, [0])",
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (9, 9))",
+        "resource.prlimit(parent, resource.RLIMIT_NOFILE, (9, 9))",
+        "call(101, 16, parent, 0, 0)",  # ptrace
+        "call(310, parent, 0, 0, 0, 0, 0)",  # process_vm_readv
+        "call(311, parent, 0, 0, 0, 0, 0)",  # process_vm_writev
+        "call(425, 1, 0)",  # io_uring_setup
+        "call(426, 0, 0, 0, 0, 0, 0)",  # io_uring_enter
+        "call(427, 0, 0, 0, 0)",  # io_uring_register
+        "call(434, parent, 0)",  # pidfd_open
+        "call(437, -100, b'/etc/passwd', 0, 0)",  # openat2
+        "call(304, 0, 0, 0)",  # open_by_handle_at
     ],
 )
 def test_confined__everything_else__reverts(action: str, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import groth16py
@@ -253,3 +253,27 @@ def test_prove__broken_key_leaves_no_witness_behind__reverts(
 
 def _left_behind() -> set[str]:
     return {path.name for path in SHARED_MEMORY.glob("mip-*")}
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """A back end that always returns the same proof, as a dishonest one might."""
+
+    proof: Proof
+    name: str = "fixed"
+
+    def available(self) -> bool:
+        return True
+
+    def prove(self, zkey: Path, wtns: bytes) -> Proof:
+        return self.proof
+
+
+def test_prove__no_number_the_back_end_chose_leaves(
+    tiny: CircuitArtifacts, inputs: dict[str, object]
+) -> None:
+    wtns = tiny.program.compute(inputs)
+    chosen = Groth16py().prove(tiny.zkey, wtns)
+    proofs = [make_proof(Fixed(chosen), tiny.zkey, tiny.key, wtns, tiny.curve)[0] for _ in range(2)]
+    words = [*chosen.evm_words(), *proofs[0].evm_words(), *proofs[1].evm_words()]
+    assert len(set(words)) == 24
