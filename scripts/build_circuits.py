@@ -12,7 +12,14 @@ from mip_cli.config import load_settings
 from mip_cli.errors import MipError, UsageFault
 from mip_cli.zk import build
 from mip_cli.zk.artifacts import Stamp
-from mip_cli.zk.ceremony import Phase2
+from mip_cli.zk.ceremony import (
+    COMMAND,
+    GUIDE,
+    Contributed,
+    Phase2,
+    read_contributed,
+    require_ceremony,
+)
 from mip_cli.zk.manifest import Manifest, load_manifest
 from mip_cli.zk.ptau import check_ptau
 
@@ -32,7 +39,7 @@ class _Lines:
 
 
 @click.command(
-    epilog="Example: scripts/build_circuits.py --circuit passport --json",
+    epilog=f"Examples: scripts/build_circuits.py --circuit passport --json; {COMMAND}",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.option("--circuit", "names", multiple=True, metavar="NAME", help="Build only this circuit.")
@@ -41,15 +48,24 @@ class _Lines:
 @click.option(
     "--ptau",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Make keys from this powers-of-tau file instead of development keys.",
+    help="Powers of tau to make or check keys from, instead of development keys.",
 )
-@click.option("--beacon", metavar="HEX", help="With --ptau: public randomness, 16 bytes or more.")
+@click.option(
+    "--zkey",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="With --ptau and one --circuit: install this key of a finished ceremony.",
+)
+@click.option(
+    "--beacon",
+    metavar="HEX",
+    help="With --ptau: rehearse a ceremony alone, with public randomness of 16 bytes or more.",
+)
 @click.option(
     "--contributions",
     type=click.IntRange(1, 64),
     default=1,
     show_default=True,
-    help="With --ptau: contributions made here.",
+    help="With --beacon: contributions made here.",
 )
 @click.option(
     "--allow-unlisted-ptau", is_flag=True, help="Take any file; the key stays a development key."
@@ -61,6 +77,7 @@ def main(
     force: bool,
     pin: bool,
     ptau: Path | None,
+    zkey: Path | None,
     beacon: str | None,
     contributions: int,
     allow_unlisted_ptau: bool,
@@ -69,15 +86,19 @@ def main(
 ) -> None:
     """Build circuits into build/circuits/<name>/, only what changed, two at a time.
 
-    Keys come from the public seed in circuits.json and serve local chains only. With --ptau they
-    come from a ceremony: set-up, contributions, beacon, verification by snarkjs.
+    Keys come from the public seed in circuits.json and serve local chains only. A key for other
+    chains has the contributions of several people: docs/ceremony.md. With --zkey and --ptau it is
+    verified by snarkjs and installed; --pin then makes it the one that all chains take.
     """
     try:
         paths = build.paths_of(load_settings())
         manifest = load_manifest(paths.manifest)
-        phase2 = _phase2(ptau, beacon, contributions, allow_unlisted_ptau)
-        if pin and phase2 and not phase2.ptau.published:
-            raise UsageFault("keys from an unlisted powers-of-tau file are not pinned")
+        if zkey is not None:
+            if len(names) != 1:
+                raise UsageFault("--zkey needs one --circuit", hint=COMMAND)
+            manifest.circuit(names[0])
+        phase2 = _phase2(ptau, zkey, beacon, contributions, allow_unlisted_ptau)
+        steps = _pinnable(phase2) if pin else []
         jobs = build.plan(paths, manifest, names, force=force or phase2 is not None)
         if dry_run:
             _tell_plan(jobs, as_json)
@@ -86,7 +107,10 @@ def main(
         pins = {} if pin or phase2 else dict(manifest.development_keys)
         stamps = build.build_all(paths, jobs, pins, phase2=phase2, progress=_Lines())
         if pin:
-            build.pin(paths.manifest, section, {s.circuit: s.verifying_key for s in stamps})
+            hashes = {s.circuit: s.verifying_key for s in stamps}
+            build.pin(
+                paths.manifest, section, hashes, dict.fromkeys(hashes, steps) if steps else {}
+            )
             manifest = load_manifest(paths.manifest)
             build.share(paths)
         _tell_result(jobs, stamps, manifest, as_json)
@@ -101,18 +125,38 @@ def main(
 
 
 def _phase2(
-    ptau: Path | None, beacon: str | None, contributions: int, allow_unlisted: bool
-) -> Phase2 | None:
+    ptau: Path | None,
+    zkey: Path | None,
+    beacon: str | None,
+    contributions: int,
+    allow_unlisted: bool,
+) -> Phase2 | Contributed | None:
     if ptau is None:
-        if beacon or allow_unlisted:
-            raise UsageFault("--beacon and --allow-unlisted-ptau go with --ptau")
+        if zkey or beacon or allow_unlisted:
+            raise UsageFault(
+                "--zkey, --beacon and --allow-unlisted-ptau go with --ptau", hint=COMMAND
+            )
         return None
-    if beacon is None:
+    if (zkey is None) == (beacon is None):
         raise UsageFault(
-            "--ptau needs --beacon", hint="public randomness that nobody could foresee"
+            "--ptau goes with --zkey, the key of a ceremony, or with --beacon, to rehearse one",
+            hint=COMMAND,
         )
     checked = check_ptau(ptau, allow_unlisted=allow_unlisted)
-    return Phase2(checked, beacon.lower(), contributions)
+    if zkey is not None:
+        return read_contributed(zkey, checked)
+    return Phase2(checked, str(beacon).lower(), contributions)
+
+
+def _pinnable(phase2: Phase2 | Contributed | None) -> list[str]:
+    if phase2 is None:
+        return []
+    if isinstance(phase2, Phase2):
+        raise UsageFault(
+            "contributions made by one machine are not a ceremony: the key stays a development key",
+            hint=f"see {GUIDE}",
+        )
+    return require_ceremony(phase2)
 
 
 def _tell_plan(jobs: list[build.Job], as_json: bool) -> None:

@@ -28,6 +28,7 @@ from mip_cli.progress import Progress
 from mip_cli.store import files
 from mip_cli.units import Address
 from mip_cli.zk.artifacts import CircuitKey, load_key
+from mip_cli.zk.ceremony import GUIDE
 
 CIRCUIT = "passport"
 MAX_RECORD = 256 * 1024
@@ -84,7 +85,7 @@ def require_fit(suite: Suite, chain_id: int) -> None:
         raise WrongChain(
             f"the verifying key {suite.key.key_hash} of circuit {CIRCUIT} is a development key: "
             f"anyone can forge proofs for it, and chain {chain_id} is not a local one",
-            hint="build with keys from a ceremony: scripts/build_circuits.py --ptau FILE",
+            hint=f"it needs the key of a ceremony: {GUIDE}",
         )
 
 

@@ -15,6 +15,7 @@ from mip_cli.flows.models import list_models
 from mip_cli.progress import Progress
 from mip_cli.store import passports
 from mip_cli.zk.artifacts import CircuitKey, load_circuit
+from mip_cli.zk.ceremony import GUIDE
 from mip_cli.zk.prover import provers
 
 MIN_FREE = 256 * 1024 * 1024
@@ -101,7 +102,7 @@ def _circuit(settings: Settings) -> tuple[CircuitKey | None, list[Check]]:
         return None, [Check(name, CheckState.FAIL, error.message, error.hint)]
     text = f"{found.constraints} constraints, verifying key {found.key_hash[:16]}"
     if found.development:
-        remedy = "for a public chain: scripts/build_circuits.py --ptau FILE"
+        remedy = f"for a public chain: {GUIDE}"
         text += ", development: anyone can forge, local chains only"
         return found, [Check(name, CheckState.WARN, text, remedy)]
     return found, [Check(name, CheckState.OK, text)]

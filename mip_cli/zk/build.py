@@ -25,7 +25,7 @@ from mip_cli.progress import Progress, Silent
 from mip_cli.zk import artifacts, compiler, r1cs, setup, wasm
 from mip_cli.zk.artifacts import KEY_FILE, STAMP_FILE, Stamp
 from mip_cli.zk.bn128 import BN128_SHA256, Curve
-from mip_cli.zk.ceremony import Phase2, make_ceremony_zkey
+from mip_cli.zk.ceremony import Contributed, Phase2, check_contributed, make_ceremony_zkey
 from mip_cli.zk.constants import CONSTANTS_FILE, constants_source, write_constants
 from mip_cli.zk.manifest import Circuit, Manifest, parse_manifest
 from mip_cli.zk.prover import Snarkjs
@@ -159,7 +159,7 @@ def build_circuit(
     job: Job,
     *,
     threads: int = 1,
-    phase2: Phase2 | None = None,
+    phase2: Phase2 | Contributed | None = None,
     pinned: str | None = None,
     progress: Progress | None = None,
 ) -> Stamp:
@@ -192,7 +192,10 @@ def build_circuit(
     else:
         origin = f"ptau:{phase2.ptau.blake2b}"
         snarkjs = Snarkjs(paths.node_modules)
-        zkey, _ = make_ceremony_zkey(compiled.r1cs, system, phase2, snarkjs, watch)
+        if isinstance(phase2, Contributed):
+            zkey = check_contributed(compiled.r1cs, system, phase2, snarkjs, watch)
+        else:
+            zkey, _ = make_ceremony_zkey(compiled.r1cs, system, phase2, snarkjs, watch)
     info = read_zkey(zkey)
     clock.append(time.perf_counter())
     found = info.key.hash()
@@ -268,7 +271,7 @@ def build_all(
     jobs: Sequence[Job],
     pins: dict[str, str],
     *,
-    phase2: Phase2 | None = None,
+    phase2: Phase2 | Contributed | None = None,
     progress: Progress | None = None,
 ) -> list[Stamp]:
     """Build the jobs that need it, two at a time, and what all circuits share.
@@ -293,7 +296,7 @@ def _build_all(
     paths: Paths,
     jobs: Sequence[Job],
     pins: dict[str, str],
-    phase2: Phase2 | None,
+    phase2: Phase2 | Contributed | None,
     progress: Progress | None,
 ) -> list[Stamp]:
     watch = progress or Silent()
@@ -352,12 +355,24 @@ def share(paths: Paths) -> None:
             temporary.replace(target)
 
 
-def pin(manifest: Path, section: str, hashes: dict[str, str]) -> None:
-    """Write verifying-key hashes into a section of the manifest, leaving the rest as it is."""
+def pin(
+    manifest: Path,
+    section: str,
+    hashes: dict[str, str],
+    contributions: dict[str, list[str]] | None = None,
+) -> None:
+    """Write verifying-key hashes into a section of the manifest, leaving the rest as it is.
+
+    ``contributions`` are those of each ceremony key, the beacon last.
+    """
     text = manifest.read_text()
-    known = json.loads(text)[section]["verification_keys"]
-    body = json.dumps(dict(sorted((known | hashes).items())), indent=2).replace("\n", "\n    ")
-    pattern = rf'("{section}"\s*:\s*\{{[^{{}}]*"verification_keys"\s*:\s*)\{{[^{{}}]*\}}'
+    content = json.loads(text)[section]
+    content["verification_keys"] = dict(sorted((content["verification_keys"] | hashes).items()))
+    if contributions:
+        known = content.get("contributions", {}) | contributions
+        content["contributions"] = dict(sorted(known.items()))
+    body = json.dumps(content, indent=2).replace("\n", "\n  ")
+    pattern = rf'("{section}"\s*:\s*)\{{(?:[^{{}}]|\{{[^{{}}]*\}})*\}}'
     changed, count = re.subn(pattern, lambda match: match[1] + body, text)
     if count != 1:
         raise CheckFailed(f"cannot write the hashes into {manifest}")

@@ -17,7 +17,8 @@
      "development": {
        "seed": "mip development keys 1",
        "verification_keys": {"passport": "<sha256 of the canonical verifying key>"}},
-     "ceremony": {"verification_keys": {}}}  keys from a real set-up; all others are development
+     "ceremony": {"verification_keys": {},   keys from a real set-up; all others are development
+                  "contributions": {}}}      of each key, BLAKE2b-512 as snarkjs shows, beacon last
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mip_cli.crypto.field import R
@@ -36,6 +37,7 @@ _MAX_BYTES = 1 << 20
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _FILE = re.compile(r"(?:[A-Za-z0-9_]+/)*[A-Za-z0-9_]+\.circom")
 _HASH = re.compile(r"[0-9a-f]{64}")
+_CONTRIBUTION = re.compile(r"[0-9a-f]{128}")
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ class Manifest:
     """Hash of each circuit's development verifying key."""
     ceremony_keys: Mapping[str, str]
     """Hash of each circuit's verifying key from a real ceremony."""
+    contributions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Hash of each contribution to those keys, in order, the beacon last."""
 
     def circuit(self, name: str) -> Circuit:
         """Return an entry; raise ``UsageFault`` for a name that is not in the manifest."""
@@ -109,6 +113,10 @@ def parse_manifest(document: Mapping[str, object]) -> Manifest:
         seed=_text(development.get("seed", "mip development keys 1"), None),
         development_keys=_hashes(development.get("verification_keys", {})),
         ceremony_keys=_hashes(ceremony.get("verification_keys", {})),
+        contributions={
+            name: tuple(_text(x, _CONTRIBUTION) for x in _list(steps))
+            for name, steps in _mapping(ceremony.get("contributions", {})).items()
+        },
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from dataclasses import dataclass
 
@@ -16,6 +17,20 @@ _HEADER = 84
 """Bytes before the points in section 2."""
 
 
+_DELTAS = 3 * 64 + 128
+"""Bytes of the points of a contribution; its transcript and type follow."""
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """One step of phase 2, as the key records it."""
+
+    digest: str
+    """Hash that snarkjs shows to the contributor, BLAKE2b-512 in hex."""
+    beacon: bool
+    """Whether it is derived from a public value, which ``zkey verify`` then checks."""
+
+
 @dataclass(frozen=True)
 class ZkeyInfo:
     """Summary of a proving key."""
@@ -24,8 +39,13 @@ class ZkeyInfo:
     wires: int
     domain: int
     """Size of the evaluation domain, a power of two."""
-    contributions: int
-    """Contributions to phase 2, at least one."""
+    phase2: tuple[Contribution, ...]
+    """Contributions to phase 2 in order, at least one."""
+
+    @property
+    def contributions(self) -> int:
+        """How many there are, beacons included."""
+        return len(self.phase2)
 
 
 def read_zkey(data: bytes) -> ZkeyInfo:
@@ -64,7 +84,30 @@ def read_zkey(data: bytes) -> ZkeyInfo:
         ic=tuple(_g1(ic, 64 * i) for i in range(public + 1)),
     )
     verifying_key.check(key)
-    return ZkeyInfo(key, wires, domain, count)
+    return ZkeyInfo(key, wires, domain, _contributions(contributions, count))
+
+
+def _contributions(section: bytes, count: int) -> tuple[Contribution, ...]:
+    found, at = [], 68
+    for _ in range(count):
+        end = at + _DELTAS + 64 + 8
+        if len(section) < end:
+            raise FileInvalid("broken contributions of the .zkey file")
+        numbers = [
+            from_montgomery(section[i : i + 32]).to_bytes(32, "big")
+            for i in range(at, at + _DELTAS, 32)
+        ]
+        for i in range(6, 10, 2):  # snarkjs hashes the second coefficient of a pair first
+            numbers[i], numbers[i + 1] = numbers[i + 1], numbers[i]
+        public = b"".join(numbers) + section[end - 72 : end - 8]
+        kind, extra = struct.unpack_from("<II", section, end - 8)
+        if kind > 1:
+            raise FileInvalid("unknown contribution in the .zkey file")
+        found.append(Contribution(hashlib.blake2b(public).hexdigest(), kind == 1))
+        at = end + extra
+    if at != len(section):
+        raise FileInvalid("broken contributions of the .zkey file")
+    return tuple(found)
 
 
 def _g1(data: bytes, at: int) -> G1Point:
