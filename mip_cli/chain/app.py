@@ -1,9 +1,9 @@
 """Any contract that gates on a passport: what it asks for, and how to call it.
 
 By convention the gated function takes its own arguments and then one ``Presentation``; the payload
-that the proof is bound to is ``keccak256(abi(keccak256(SIGNATURE), arguments...))``, SIGNATURE being
-the function with the types of its own arguments, such as ``vote(uint256)``. A proof made for one
-function thus fails for every other.
+that the proof is bound to is ``keccak256(abi(keccak256(SIGNATURE), arguments...))``, SIGNATURE
+being the function with the types of its own arguments, such as ``vote(uint256)``. A proof made for
+one function thus fails for every other.
 """
 
 from __future__ import annotations

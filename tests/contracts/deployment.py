@@ -147,7 +147,8 @@ class Deployment:
 
     def for_claim(self, **changes: Any) -> Presentation:
         """Make a presentation for the claim example."""
-        return self.presentation(self.claim.address, CLAIM_PURPOSE, payload_of("claim()"), **changes)
+        payload = payload_of("claim()")
+        return self.presentation(self.claim.address, CLAIM_PURPOSE, payload, **changes)
 
     def for_vote(self, choice: int, **changes: Any) -> Presentation:
         """Make a presentation for the vote example."""

@@ -21,7 +21,6 @@ from deployment import (
 from eth_utils import keccak
 from groth16_simulator import negated_form
 
-
 VETO = """
 @external
 def veto(choice: uint256, presentation: IPassportRegistry.Presentation):

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from mip_cli.chain.app import parse_invocation
 from mip_cli.config import load_settings
 from mip_cli.crypto.binding import keccak256
 from mip_cli.crypto.field import P, R
@@ -69,6 +70,19 @@ def test_vector__public_values_by_the_specification_alone(name: str) -> None:
     root_level = (int(mip["root"]) + mip["level"]) % R
     expected = [root_level, int(mip["nullifier"]), scope, message]
     assert case["signals"] == [str(value) for value in expected]
+
+
+def test_vector__payload_binds_the_function() -> None:
+    """``keccak256(abi(keccak256(SIGNATURE), arguments...))``, by the specification alone."""
+    mip = json.loads(VOTE)["mip"]
+    words = keccak256(b"vote(uint256)") + (1).to_bytes(32, "big")
+    assert mip["call"] == {"signature": "vote(uint256)", "arguments": ["1"]}
+    assert mip["payload"] == "0x" + keccak256(words).hex()
+    for case in CASES.values():
+        file = proof_file.decode(case["file"].encode())
+        if file.call is not None:
+            call = parse_invocation(file.call.signature, file.call.arguments)
+            assert call.payload == file.payload
 
 
 def test_vector__verifies_with_the_pinned_development_key() -> None:
