@@ -49,6 +49,8 @@ test-circuits:
 	$(BIN)/pytest -q tests/circuits
 test-contracts:
 	$(BIN)/pytest -q tests/contracts
+	# seeded faults that these tests must notice; all of them: make test-mutants
+	$(BIN)/pytest -q tests/contracts/mutants.py -m quick
 test-ape:
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ape compile --force
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ape test tests/ape
@@ -60,7 +62,7 @@ test-e2e:
 # a quarter of an hour: each seeded fault must be noticed by the contract tests
 .PHONY: test-mutants
 test-mutants: setup
-	$(BIN)/pytest -q tests/contracts/mutants.py
+	$(BIN)/pytest -q tests/contracts/mutants.py -m slow
 
 .PHONY: lint
 lint: tools

@@ -1,6 +1,7 @@
 """Seeded faults: each one makes the contract tests fail.
 
-Takes some minutes and is not collected by itself: ``pytest tests/contracts/mutants.py``.
+Takes a quarter of an hour and is not collected by itself: ``pytest tests/contracts/mutants.py``.
+With ``-m quick`` it seeds the most telling faults, each against the one test that shall notice it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ TREE = "modules/lean_tree.vy"
 GATE = "modules/presentations.vy"
 SIGNED = "modules/eip712.vy"
 VERIFIER = "Groth16Verifier.vy"
+CLAIM = "examples/PassportClaim.vy"
+VOTE = "examples/PassportVote.vy"
 
 MUTANTS = {
     "cool-down dropped": (REGISTRY, "updated_at + COOLDOWN", "updated_at", "registry"),
@@ -169,6 +172,54 @@ MUTANTS = {
         "assert True",
         "verifier",
     ),
+    "batch voids older roots": (
+        REGISTRY,
+        "size + len(leaves), False)",
+        "size + len(leaves), True)",
+        "window",
+    ),
+    "revoked passport loses its epoch": (
+        REGISTRY,
+        "(REVOKED << 128) | (updated_at << 64) | (epoch << 32) | index",
+        "(REVOKED << 128) | (updated_at << 64) | index",
+        "registry",
+    ),
+    "revoked passport loses its time": (
+        REGISTRY,
+        "(REVOKED << 128) | (updated_at << 64) | (epoch << 32) | index",
+        "(REVOKED << 128) | (epoch << 32) | index",
+        "registry",
+    ),
+    "zero address signs everything": (
+        SIGNED,
+        "return recovered != empty(address) and recovered == signer",
+        "return recovered == signer",
+        "signatures",
+    ),
+    "wallet may revert with its yes": (
+        SIGNED,
+        "return ok and len(answer) == 32 and ",
+        "return len(answer) == 32 and ",
+        "signatures",
+    ),
+    "too little gas says no": (
+        VERIFIER,
+        '    assert msg.gas >= GAS_NEEDED, "verifier: too little gas"\n',
+        "",
+        "verifier",
+    ),
+    "vote not bound to its function": (
+        VOTE,
+        "keccak256(abi_encode(VOTE, choice))",
+        "keccak256(abi_encode(choice))",
+        "examples",
+    ),
+    "claim not bound to its function": (
+        CLAIM,
+        'keccak256(keccak256("claim()"))',
+        'keccak256(b"")',
+        "examples",
+    ),
     "zero point accepted": (
         VERIFIER,
         "        | convert((proof[6] | proof[7]) == 0, uint256)\n",
@@ -178,11 +229,24 @@ MUTANTS = {
 }
 
 
-def suite_fails(contracts: Path, name: str) -> bool:
-    """Run one test file against a copy of the contracts."""
+QUICK = {
+    "leaf without its tag": "enroll__leaf_comes_from_the_sender",
+    "revocation leaves old roots": "revocation_voids_too",
+    "any old leaf": "update__reverts",
+    "proof not asserted": "check__reverts",
+    "level not in the signal": "check__reverts",
+    "zero address signs everything": "nobody_signs_for_the_zero_address",
+    "too little gas says no": "verify__too_little_gas__reverts",
+    "vote not bound to its function": "proof_for_one_function__fails_for_another",
+}
+"""The most telling faults and the one test, a part of its name, that shall notice each."""
+
+
+def suite_fails(contracts: Path, name: str, only: str) -> bool:
+    """Run one test file, or some tests of it, against a copy of the contracts."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider"]
     result = subprocess.run(
-        [*command, f"tests/contracts/test_{name}.py"],
+        [*command, f"tests/contracts/test_{name}.py", "-k", only],
         cwd=ROOT,
         env={**os.environ, "MIP_TEST_CONTRACTS": str(contracts)},
         capture_output=True,
@@ -191,16 +255,28 @@ def suite_fails(contracts: Path, name: str) -> bool:
         timeout=300,
     )
     assert result.returncode in (0, 1), result.stdout[-2000:] + result.stderr[-2000:]
+    assert result.returncode == 0 or " error" not in result.stdout.splitlines()[-1], result.stdout
     return result.returncode == 1
+
+
+def is_killed(name: str, folder: Path, only: str = "") -> bool:
+    """Seed a fault in a copy of the contracts and run the tests against it."""
+    source, old, new, tests = MUTANTS[name]
+    copy = folder / "contracts"
+    shutil.copytree(ROOT / "contracts", copy)
+    text = (copy / source).read_text()
+    assert text.count(old) == 1, "the mutation no longer fits the source"
+    (copy / source).write_text(text.replace(old, new))
+    return suite_fails(copy, tests, only)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MUTANTS)
 def test_mutant__is_killed(name: str, tmp_path: Path) -> None:
-    source, old, new, tests = MUTANTS[name]
-    copy = tmp_path / "contracts"
-    shutil.copytree(ROOT / "contracts", copy)
-    text = (copy / source).read_text()
-    assert text.count(old) == 1, "the mutation no longer fits the source"
-    (copy / source).write_text(text.replace(old, new))
-    assert suite_fails(copy, tests)
+    assert is_killed(name, tmp_path)
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("name", QUICK)
+def test_mutant__is_killed_by_its_test(name: str, tmp_path: Path) -> None:
+    assert is_killed(name, tmp_path, QUICK[name])
