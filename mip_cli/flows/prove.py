@@ -37,6 +37,7 @@ from mip_cli.store.keyfile import Unlocked
 from mip_cli.store.secrets_codec import PassportStatus
 from mip_cli.units import MAX_DEADLINE, Address
 from mip_cli.zk.artifacts import CircuitArtifacts, load_circuit
+from mip_cli.zk.ceremony import GUIDE
 from mip_cli.zk.passport_inputs import (
     FaceOpening,
     PassportParameters,
@@ -335,5 +336,5 @@ def _require_local(artifacts: CircuitArtifacts, chain_id: int) -> None:
         raise ArtifactMismatch(
             f"these are development keys (verifying key {artifacts.key_hash[:16]}...), "
             f"which anyone can forge; chain {chain_id} is not a local one",
-            hint="build with keys of a ceremony: scripts/build_circuits.py --ptau FILE",
+            hint=f"it needs the key of a ceremony: {GUIDE}",
         )
