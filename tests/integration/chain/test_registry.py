@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -164,8 +165,6 @@ def test_verify_deployment__all_well_and_one_thing_changed(chain) -> None:
 
 @pytest.mark.parametrize("changed", ["chain_id", "block_hash", "code_hash", "address"])
 def test_verify_deployment__another_chain_or_code__fails(chain, changed) -> None:
-    from dataclasses import replace
-
     record = chain.deployment
     if changed == "chain_id":
         record = replace(record, chain_id=1337)
@@ -179,6 +178,21 @@ def test_verify_deployment__another_chain_or_code__fails(chain, changed) -> None
         record = replace(record, contracts=contracts)
     with pytest.raises(WrongChain):
         require_deployment(chain.rpc, record)
+
+
+def test_verify_deployment__development_key_on_a_public_chain__fails(chain, monkeypatch) -> None:
+    words = load_key(chain.settings, "passport").key.evm_words()
+    record = replace(chain.deployment, chain_id=5)
+    monkeypatch.setattr(chain.rpc, "chain_id", lambda: 5)  # as a node of that chain answers
+    monkeypatch.setattr(chain.rpc, "require_chain", lambda _: None)
+    failed = [
+        check.text
+        for check in verify_deployment(chain.rpc, record, words)
+        if check.state is CheckState.FAIL
+    ]
+    assert failed == ["the verifier holds a development key on a chain that is not local"]
+    with pytest.raises(WrongChain, match="development key on a chain that is not local"):
+        require_deployment(chain.rpc, record, words)
 
 
 def test_app__states_its_purpose_and_refuses_a_bad_proof(chain) -> None:
