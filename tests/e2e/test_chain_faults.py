@@ -344,9 +344,12 @@ def test_enroll__success_claimed_for_a_reverted_transaction__is_found_out(
         "eth_getTransactionReceipt": lambda r: {**r, "status": "0x1"} if r else r,
     }
     proxy.after = lambda method, params, result: answers.get(method, lambda r: r)(result)
-    newcomer.at(proxy.url).enroll().refused(3, "does not list the passport as active")
+    newcomer.at(proxy.url).enroll().refused(3, "does not hold the passport after its enrolment")
     assert chain.size() == size
     newcomer.open()
+    newcomer.enroll().refused(4, "reverted")  # an honest node tells what became of it
+    newcomer.enroll().succeeded()
+    assert chain.size() == size + 1
 
 
 def test_send__claimed_by_a_node_that_kept_it_back__is_found_out(
