@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mip_cli.chain.app import App, parse_invocation
-from mip_cli.config import LOCAL_CHAIN_IDS, Settings
+from mip_cli.config import Settings
 from mip_cli.crypto import commitments
 from mip_cli.crypto.binding import message_of
 from mip_cli.crypto.lean_tree import MerklePath
@@ -36,8 +36,7 @@ from mip_cli.progress import Progress
 from mip_cli.store.keyfile import Unlocked
 from mip_cli.store.secrets_codec import PassportStatus
 from mip_cli.units import MAX_DEADLINE, Address
-from mip_cli.zk.artifacts import CircuitArtifacts, load_circuit
-from mip_cli.zk.ceremony import GUIDE
+from mip_cli.zk.artifacts import CircuitArtifacts, load_circuit, require_fit
 from mip_cli.zk.passport_inputs import (
     FaceOpening,
     PassportParameters,
@@ -209,7 +208,7 @@ def prove(
         unlocked, artifacts = opening.result(), loading.result()
     seconds["open and probe"] = time.perf_counter() - started
     started = time.perf_counter()
-    _require_local(artifacts, request.chain_id)
+    require_fit(artifacts, request.chain_id)
     opening_of_face, distance = _open_face(unlocked, probe)
     action = _act(ask, request, clock)
     prover = prover or choose_prover(settings)
@@ -329,12 +328,3 @@ def _witness(
         face=opening_of_face,
         stretched=unlocked.stretched if Kind.PASSWORD in kinds else None,
     )
-
-
-def _require_local(artifacts: CircuitArtifacts, chain_id: int) -> None:
-    if artifacts.development and chain_id not in LOCAL_CHAIN_IDS:
-        raise ArtifactMismatch(
-            f"these are development keys (verifying key {artifacts.key_hash[:16]}...), "
-            f"which anyone can forge; chain {chain_id} is not a local one",
-            hint=f"it needs the key of a ceremony: {GUIDE}",
-        )

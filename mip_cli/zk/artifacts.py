@@ -13,10 +13,11 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from mip_cli.config import Settings
+from mip_cli.config import LOCAL_CHAIN_IDS, Settings
 from mip_cli.errors import ArtifactMismatch, FileInvalid
 from mip_cli.zk import verifying_key, wasm
 from mip_cli.zk.bn128 import Curve
+from mip_cli.zk.ceremony import GUIDE
 from mip_cli.zk.manifest import MANIFEST_FILE, Circuit, Manifest, load_manifest
 from mip_cli.zk.proof import Proof
 from mip_cli.zk.prover import Prover, make_proof
@@ -161,6 +162,16 @@ def load_circuit(settings: Settings, name: str) -> CircuitArtifacts:
         curve=load_curve(settings),
         constraints=stamp.constraints,
     )
+
+
+def require_fit(key: CircuitKey, chain_id: int) -> None:
+    """Raise ``ArtifactMismatch`` for a development key on a chain that is not a local one."""
+    if key.development and chain_id not in LOCAL_CHAIN_IDS:
+        raise ArtifactMismatch(
+            f"these are development keys (verifying key {key.key_hash[:16]}...), "
+            f"which anyone can forge; chain {chain_id} is not a local one",
+            hint=f"it needs the key of a ceremony: {GUIDE}",
+        )
 
 
 def load_curve(settings: Settings) -> Curve:
