@@ -135,12 +135,18 @@ class Snarkjs:
 
 
 def _prove_by_files(command: Sequence[str | Path], zkey: Path, wtns: bytes) -> Proof:
-    with child.secret_folder() as folder:
-        (folder / "witness.wtns").write_bytes(wtns)
-        files = [folder / name for name in ("witness.wtns", "proof.json", "public.json")]
-        child.run([*command, zkey.absolute(), *files], timeout=TIMEOUT, cwd=folder, quiet=True)
+    # the witness is a file without a name: a kill leaves nothing behind
+    with child.secret_folder() as folder, child.secret_descriptor(wtns) as witness:
+        proof = folder / "proof.json"
+        child.run(
+            [*command, zkey.absolute(), f"/proc/self/fd/{witness}", proof, folder / "public.json"],
+            timeout=TIMEOUT,
+            cwd=folder,
+            pass_fds=[witness],
+            quiet=True,
+        )
         try:
-            document = json.loads(files[1].read_bytes())
+            document = json.loads(proof.read_bytes())
         except (OSError, ValueError) as error:
             raise EnvironmentFault("the prover wrote no proof") from error
         return parse_proof(document)
