@@ -335,5 +335,13 @@ def _end(running: Running) -> None:
         end = time.monotonic() + patience
         while time.monotonic() < end and _start_time(running.pid) == running.started:
             time.sleep(0.02)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(running.pid, os.WNOHANG)  # our own child, when this process started it
+        if _start_time(running.pid) != running.started:
+            _reap(running.pid)
+
+
+def _reap(pid: int) -> None:
+    """Take leave of a child of ours; its last threads may still be ending."""
+    end = time.monotonic() + STOP_TIMEOUT
+    with contextlib.suppress(ChildProcessError):  # another process started it
+        while os.waitpid(pid, os.WNOHANG)[0] == 0 and time.monotonic() < end:
+            time.sleep(0.02)
