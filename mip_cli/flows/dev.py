@@ -23,7 +23,6 @@ from mip_cli.progress import Progress
 from mip_cli.store import files
 from mip_cli.store.journal import FileJournal
 from mip_cli.units import Address
-from mip_cli.zk.artifacts import load_key
 
 DEVELOPER = 1
 """Which test account is the developer's; account 0 deploys."""
@@ -109,8 +108,7 @@ def status(settings: Settings) -> DevStatus:
     rpc = RpcClient(running.url, timeout=5, attempts=1)
     try:
         deployment = deployment_flow.load_deployment(settings, CHAIN_ID)
-        words = load_key(settings, deployment_flow.CIRCUIT).key.evm_words()
-        checks = verify_deployment(rpc, deployment, words)
+        checks = verify_deployment(rpc, deployment, deployment_flow.key_words(settings))
     except MipError as error:
         checks = [Check("deployment", CheckState.FAIL, error.message, error.hint)]
     finally:
