@@ -33,18 +33,21 @@ def header(rpc: RpcClient, tag: str) -> Header | None:
     return _header(rpc.call("eth_getBlockByNumber", tag, False))
 
 
+def time_of(rpc: RpcClient, tag: str) -> int:
+    """Return the Unix time of a block by a tag; ``pending`` has no hash, but a time."""
+    block = rpc.call("eth_getBlockByNumber", tag, False)
+    if not isinstance(block, dict):
+        raise NodeUntrusted(f"{rpc.label} does not show its {tag} block")
+    return quantity(block.get("timestamp"))
+
+
 def next_time(rpc: RpcClient) -> int:
     """Return the time by which the next block will judge, as near as the node tells it."""
-    newest = header(rpc, "latest")
-    if newest is None:
-        raise NodeUntrusted(f"{rpc.label} does not show its newest block")
+    newest = time_of(rpc, "latest")
     try:
-        pending = rpc.call("eth_getBlockByNumber", "pending", False)
-    except NodeRefused:
-        pending = None
-    if not isinstance(pending, dict):
-        return newest.time
-    return max(newest.time, quantity(pending.get("timestamp")))
+        return max(newest, time_of(rpc, "pending"))
+    except (NodeRefused, NodeUntrusted):  # some nodes do not have it
+        return newest
 
 
 def headers(rpc: RpcClient, numbers: Sequence[int]) -> dict[int, Header]:

@@ -186,7 +186,7 @@ def watch(
     head = header(rpc, "latest")
     if head is None:
         raise NodeUntrusted(f"{rpc.label} does not show its newest block")
-    now = max(head.time, next_time(rpc))
+    now = next_time(rpc)
     start = block_at(rpc, min(first, head.number), head.number, head.time - LONGEST)
     passport = passport_id(registry, identity_commitment, anchor)
     events = recovery_events(recovery, passport, start, head.number, observer)

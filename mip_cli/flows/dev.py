@@ -63,6 +63,16 @@ class DevStatus:
         )
 
 
+@dataclass(frozen=True)
+class Advanced:
+    """A local chain whose clock was put forward."""
+
+    running: Running
+    """The node."""
+    now: int
+    """Unix time of its newest block."""
+
+
 def up(
     settings: Settings,
     progress: Progress,
@@ -114,6 +124,16 @@ def status(settings: Settings) -> DevStatus:
     finally:
         rpc.close()
     return DevStatus(running, tuple(checks))
+
+
+def advance(settings: Settings, seconds: int) -> Advanced:
+    """Put the clock of the local chain forward: what must wait two days need not here.
+
+    Acts on the node that ``up`` started, and only on that. Raises ``EnvironmentFault`` when none
+    runs.
+    """
+    running, now = _devnet(settings).advance(seconds)
+    return Advanced(running, now)
 
 
 def down(settings: Settings) -> Running | None:
