@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from mip_cli.crypto import commitments
 from mip_cli.crypto.field import R, require_canonical
 from mip_cli.crypto.lean_tree import MerklePath
-from mip_cli.crypto.poseidon2 import compress
 from mip_cli.errors import FaceMismatch
 from mip_cli.zk.manifest import Circuit
+from mip_cli.zk.path_inputs import PathInputs, path_inputs
 
 _DUMMY_COORDINATE = 16
 """Every coordinate of template and probe when the face is not used: a match above the floor."""
@@ -149,7 +149,7 @@ def circuit_inputs(
         and commitments.guardian_commitment(people) != witness.guardian_commitment
     ):
         raise ValueError("the people key does not open the guardian commitment")
-    left, right, node = _path_inputs(witness, parameters.depth)
+    path = _path(witness, parameters.depth)
     return {
         "scope": witness.scope,
         "message": witness.message,
@@ -168,9 +168,7 @@ def circuit_inputs(
         "probe": [value % R for value in face.probe],
         "stretched": _DUMMY_OPENING if witness.stretched is None else witness.stretched,
         "peopleKey": _DUMMY_OPENING if people is None else people,
-        "pathLeft": left,
-        "pathRight": right,
-        "pathNode": node,
+        **path.signals(),
     }
 
 
@@ -231,23 +229,13 @@ def _match(face: FaceOpening, parameters: PassportParameters) -> None:
         )
 
 
-def _path_inputs(witness: PassportWitness, depth: int) -> tuple[list[int], list[int], list[int]]:
-    current = witness.leaf
-    left: list[int] = []
-    right: list[int] = []
-    node: list[int] = []
-    if (path := witness.path) is not None:
-        if path.leaf != current:
-            raise ValueError("the path starts at another leaf")
-        if len(path.siblings) > depth or len(path.siblings) != len(path.node_is_right):
-            raise ValueError(f"a path has at most {depth} siblings, each with its side")
-        for sibling, is_right in zip(path.siblings, path.node_is_right, strict=True):
-            pair = (sibling, current) if is_right else (current, sibling)
-            current = compress(*pair)
-            left.append(pair[0])
-            right.append(pair[1])
-            node.append(current)
-        if current != path.root:
-            raise ValueError("the path leads to another root")
-    idle = depth - len(node)
-    return left + [current] * idle, right + [0] * idle, node + [current] * idle
+def _path(witness: PassportWitness, depth: int) -> PathInputs:
+    leaf, path = witness.leaf, witness.path
+    if path is None:
+        return path_inputs(leaf, (), (), depth)
+    if path.leaf != leaf:
+        raise ValueError("the path starts at another leaf")
+    found = path_inputs(leaf, path.siblings, path.node_is_right, depth)
+    if found.node[-1] != path.root:
+        raise ValueError("the path leads to another root")
+    return found

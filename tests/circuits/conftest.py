@@ -1,238 +1,21 @@
-"""Compiled circuits, their constraints, and forged witnesses.
-
-A forger is not bound by the witness program: he writes any wire he likes. ``unchecked`` is the same
-circuit with every check struck out and its computations left in; its witness for a lie is what a
-careful forger would write, wire by wire, and the real constraints must refuse it.
-"""
+"""Fixtures for the circuit tests: each circuit compiled once, and holders for it."""
 
 from __future__ import annotations
 
-import random
-import re
-import shutil
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cache, cached_property
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from mip_cli.crypto import commitments
-from mip_cli.crypto.field import R
-from mip_cli.crypto.lean_tree import LeanTree, MerklePath
-from mip_cli.crypto.poseidon2 import compress
-from mip_cli.zk import binfile, compiler, r1cs, wasm
-from mip_cli.zk.constants import write_constants
+sys.path.insert(0, str(Path(__file__).parent))  # noqa: E402
+
+from forge import CIRCUITS, Built, Forge, build
+from holders import Holder
+
 from mip_cli.zk.manifest import Circuit, Manifest, load_manifest
-from mip_cli.zk.passport_inputs import (
-    FaceOpening,
-    PassportParameters,
-    PassportWitness,
-    circuit_inputs,
-)
-from mip_cli.zk.witness import WitnessProgram
-
-ROOT = Path(__file__).resolve().parents[2]
-CIRCUITS = ROOT / "circuits"
-NODE_MODULES = CIRCUITS / "node_modules"
-CACHE = ROOT / "build" / "cache"
-
-Inputs = dict[str, "int | list[int]"]
-Row = tuple[dict[int, int], dict[int, int], dict[int, int]]
-
-LOOSE = """
-template LooseBit(n) {
-    signal input in;
-    signal output out[n];
-    for (var i = 0; i < n - 1; i++) { out[i] <-- (in >> i) & 1; }
-    out[n - 1] <-- in >> (n - 1);
-}
-template Freely(BITS) { signal input value; signal copy <== value; }
-template NoMost(BOUND) { signal input value; signal copy <== value; }
-template NoLeast(BOUND, MAX) { signal input value; signal copy <== value; }
-"""
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A check in the sources, and how to strike it out without moving any other text."""
-
-    file: str
-    check: str
-    replacement: str = ""
-    """Same length; blanks if empty."""
-    times: int = 1
-
-    def strike(self, source: str) -> str:
-        assert source.count(self.check) == self.times, f"{self.file}: {self.check}"
-        text = self.replacement or " " * len(self.check)
-        assert len(text) == len(self.check)
-        return source.replace(self.check, text)
-
-
-ANY_RANGE = Rule("lib/range.circom", "Num2Bits(", "LooseBit(")
-RULES = {
-    "membership": Rule("lib/merkle.circom", "(left[i] - current) * (right[i] - current) === 0;"),
-    "next node": Rule(
-        "lib/merkle.circom", "(node[i] - current) * (node[i] - parent[i].out) === 0;"
-    ),
-    "useFace boolean": Rule("passport.circom", "useFace * (useFace - 1) === 0;"),
-    "usePassword boolean": Rule("passport.circom", "usePassword * (usePassword - 1) === 0;"),
-    "some kind": Rule("passport.circom", "(1 - useFace) * (1 - usePassword) === 0;"),
-    "face opening": Rule("passport.circom", "useFace * (faceCommitment - face.out) === 0;"),
-    "password opening": Rule(
-        "passport.circom", "usePassword * (passwordCommitment - password.out) === 0;"
-    ),
-    "template range": Rule("passport.circom", "= Signed(8)", "= Freely(8)"),
-    "difference range": Rule("lib/distance.circom", "= Signed(DIFF", "= Freely(DIFF"),
-    "distance": Rule("lib/distance.circom", "= AtMost(", "= NoMost("),
-    "norm floor": Rule("lib/distance.circom", "= AtLeast(", "= NoLeast("),
-}
-EVERY_CHECK = (ANY_RANGE, *(rule for rule in RULES.values() if not rule.replacement))
-
-PLACES = {
-    "membership": r"main\.(leaf\.out|pathLeft|pathRight)",
-    "next node": r"main\.(tree\.|pathNode|rootLevel)",
-    "useFace boolean": r"main\.useFace",
-    "usePassword boolean": r"main\.usePassword",
-    "some kind": r"main\.use(Face|Password)",
-    "face opening": r"main\.(useFace|faceCommitment|face\.)",
-    "password opening": r"main\.(usePassword|passwordCommitment|password\.)",
-    "template range": r"main\.coordinate\[",
-    "difference range": r"main\.match\.difference\[",
-    "distance": r"main\.match\.distance\.",
-    "norm floor": r"main\.norm\.norm\.",
-}
-"""For each rule, names of which every constraint of the rule holds one."""
-
-
-class Built:
-    """A compiled circuit with its constraints and the names of its wires."""
-
-    def __init__(self, compiled: compiler.Compiled) -> None:
-        self._compiled = compiled
-        self.r1cs = r1cs.read(compiled.r1cs)
-
-    @cached_property
-    def program(self) -> WitnessProgram:
-        return WitnessProgram(self._compiled.wasm, CACHE)
-
-    @cached_property
-    def rows(self) -> list[Row]:
-        def combination(terms: list[tuple[int, bytes]]) -> dict[int, int]:
-            return {wire: int.from_bytes(factor, "little") for wire, factor in terms}
-
-        return [(combination(a), combination(b), combination(c)) for a, b, c in self.r1cs.rows()]
-
-    @cached_property
-    def names(self) -> dict[int, list[str]]:
-        """Names of each wire but the constant one."""
-        found: dict[int, list[str]] = {}
-        for line in self._compiled.sym.decode().splitlines():
-            _, wire, _, name = line.split(",")
-            if wire != "-1":
-                found.setdefault(int(wire), []).append(name.replace("LooseBit", "Num2Bits"))
-        return found
-
-    def wire(self, name: str) -> int:
-        return next(wire for wire, names in self.names.items() if name in names)
-
-    def witness(self, inputs: Inputs) -> list[int]:
-        """Compute all wires as an honest prover does; raises ``ProofInvalid`` for a lie."""
-        data = binfile.section(binfile.parse(self.program.compute(inputs), b"wtns", 2), 2)
-        return [int.from_bytes(data[i : i + 32], "little") for i in range(0, len(data), 32)]
-
-    def unsatisfied(self, values: Sequence[int]) -> list[int]:
-        """Return the indices of the constraints that a full witness breaks."""
-        assert len(values) == self.r1cs.wires
-        assert values[0] == 1
-
-        def value(combination: dict[int, int]) -> int:
-            return sum(factor * values[wire] for wire, factor in combination.items())
-
-        return [i for i, (a, b, c) in enumerate(self.rows) if (value(a) * value(b) - value(c)) % R]
-
-    def place(self, values: Mapping[str, int]) -> list[int]:
-        """Write a witness given by signal names."""
-        wires = [1]
-        for wire in range(1, self.r1cs.wires):
-            known = [name for name in self.names[wire] if name in values]
-            assert known, f"no value for {self.names[wire]}"
-            wires.append(values[known[0]])
-        return wires
-
-    def signals(self, values: Sequence[int]) -> list[int]:
-        return list(values[1 : 1 + self.r1cs.public])
-
-    def signals_in(self, index: int) -> set[str]:
-        """Names of the signals in a constraint."""
-        a, b, c = self.rows[index]
-        return {name for wire in {*a, *b, *c} - {0} for name in self.names[wire]}
-
-
-class Forge:
-    """A circuit and its unchecked twin."""
-
-    def __init__(self, circuit: Circuit) -> None:
-        self.circuit = circuit
-        self.parameters = PassportParameters.of(circuit)
-        self.real = build(circuit)
-
-    @cached_property
-    def unchecked(self) -> Built:
-        return build(replace(self.circuit, optimization="O0"), EVERY_CHECK)
-
-    def forged(self, inputs: Inputs) -> dict[str, int]:
-        """Compute every wire from a lie, by signal name, checking nothing."""
-        values = self.unchecked.witness(inputs)
-        named = self.unchecked.names.items()
-        return {name: values[wire] for wire, names in named for name in names}
-
-    def strays(self, inputs: Inputs, rule: str) -> list[set[str]]:
-        """Return the signals of broken constraints that do not belong to a rule.
-
-        Fails when the forged witness breaks nothing at all.
-        """
-        broken = self.real.unsatisfied(self.real.place(self.forged(inputs)))
-        assert broken, "the forged witness is accepted"
-        found = [self.real.signals_in(i) for i in broken]
-        place = re.compile(PLACES[rule])
-        return [names for names in found if not any(map(place.match, names))]
-
-
-def build(circuit: Circuit, struck: Sequence[Rule] = ()) -> Built:
-    """Compile a circuit, with some checks struck out of a copy of its sources."""
-    if not struck:
-        return Built(compiler.compile_circuit(circuit, CIRCUITS, NODE_MODULES, CACHE))
-    code = wasm.read_pinned(NODE_MODULES / compiler.CIRCOM_WASM, compiler.CIRCOM_SHA256, "")
-    module = wasm.load_module(code, CACHE)
-    with tempfile.TemporaryDirectory(prefix="mip-forge-") as folder:
-        work = Path(folder)
-        for name in ("lib", circuit.file):
-            source, target = CIRCUITS / name, work / name
-            (shutil.copytree if source.is_dir() else shutil.copy)(source, target)
-        for rule in struck:
-            path = work / rule.file
-            path.write_text(rule.strike(path.read_text()))
-        with (work / "lib/range.circom").open("a") as file:
-            file.write(LOOSE)
-        shutil.copytree(NODE_MODULES / compiler.CIRCOMLIB, work / "circomlib")
-        write_constants(work / "generated")
-        (work / "forge_main.circom").write_text(compiler.main_source(circuit))
-        arguments = ["forge_main.circom", "--r1cs", "--wasm", "--sym", f"--{circuit.optimization}"]
-        for library in ("lib", "circomlib", "generated"):
-            arguments += ["-l", library]
-        # the public entry refuses warnings, and a circuit without its checks draws some
-        status, text = compiler._run(module, work, arguments)
-        assert status == 0, text
-        return Built(
-            compiler.Compiled(
-                (work / "forge_main.r1cs").read_bytes(),
-                (work / "forge_main_js/forge_main.wasm").read_bytes(),
-                (work / "forge_main.sym").read_bytes(),
-            )
-        )
 
 
 @pytest.fixture(scope="session")
@@ -253,31 +36,18 @@ def passport_512(manifest: Manifest) -> Forge:
 
 
 @pytest.fixture(scope="session")
+def approval(manifest: Manifest) -> Forge:
+    """The circuit of guardians' approvals: small enough to compile its mutants as it is."""
+    return Forge(manifest.circuit("guardian_approval"))
+
+
+@pytest.fixture(scope="session")
 def small(manifest: Manifest) -> Forge:
     """The same circuit template in miniature, where many mutants can be compiled."""
     original = manifest.circuit("passport")
     spec_id = original.params[3]
     params = (2, 8, 14400, spec_id, 7, 4, 2501)
     return Forge(replace(original, name="passport_small", params=params))
-
-
-@pytest.fixture(scope="session")
-def mutant(small: Forge) -> Callable[[str], Built]:
-    """Compile the miniature without one rule."""
-    built: dict[str, Built] = {}
-
-    def get(rule: str) -> Built:
-        if rule not in built:
-            built[rule] = build(small.circuit, (RULES[rule],))
-        return built[rule]
-
-    return get
-
-
-@pytest.fixture(scope="session")
-def rules() -> dict[str, Rule]:
-    """The checks that the tests strike out, by name."""
-    return RULES
 
 
 @pytest.fixture(scope="session")
@@ -289,71 +59,6 @@ def part() -> Callable[..., Built]:
         return build(Circuit("part", file, template, params, (), (), 10_000, "O2", False))
 
     return get
-
-
-ANCHOR = "0x" + "a1" * 20
-
-
-class Holder:
-    """A holder with a face and a password, for one circuit."""
-
-    def __init__(self, parameters: PassportParameters, seed: int = 1) -> None:
-        self.parameters = parameters
-        rng = random.Random(seed)
-        self.rng = rng
-        self.secret = rng.randrange(1, R)
-        self.template = tuple(rng.randint(-90, 90) for _ in range(parameters.dimension))
-        self.face_salt, self.keys_salt = rng.getrandbits(248), rng.getrandbits(248)
-        self.stretched = rng.randrange(R)
-        self.face = commitments.face_commitment(self.template, self.face_salt, parameters.spec_id)
-        self.password = commitments.password_commitment(self.stretched)
-        self.guardian = commitments.empty_guardian_commitment(rng.getrandbits(248))
-        self.scope, self.message = rng.getrandbits(248), rng.getrandbits(248)
-        step = 3
-        self.probe = tuple(a - rng.randint(-step, step) for a in self.template)
-
-    def opening(self, **changes: object) -> FaceOpening:
-        known = {"template": self.template, "salt": self.face_salt, "probe": self.probe}
-        return FaceOpening(**(known | changes))  # type: ignore[arg-type]
-
-    def witness(self, use: str = "both", **changes: object) -> PassportWitness:
-        """Return the holder's witness for a leaf proof; ``use`` is face, password or both."""
-        known: dict[str, object] = {
-            "secret": self.secret,
-            "anchor": ANCHOR,
-            "epoch": 3,
-            "face_commitment": self.face,
-            "password_commitment": self.password,
-            "guardian_commitment": self.guardian,
-            "keys_salt": self.keys_salt,
-            "scope": self.scope,
-            "message": self.message,
-            "face": self.opening() if use != "password" else None,
-            "stretched": self.stretched if use != "face" else None,
-        }
-        return PassportWitness(**(known | changes))  # type: ignore[arg-type]
-
-    def in_tree(self, witness: PassportWitness, members: int, index: int) -> PassportWitness:
-        """Put the leaf into a tree of others and take its path."""
-        leaves = [self.rng.randrange(1, R) for _ in range(members)]
-        leaves[index] = witness.leaf
-        return replace(witness, path=LeanTree(leaves).path(index))
-
-    def deep(self, witness: PassportWitness, depth: int | None = None) -> PassportWitness:
-        """Hang the leaf under ``depth`` siblings, the circuit's depth by default."""
-        depth = self.parameters.depth if depth is None else depth
-        siblings = tuple(self.rng.randrange(R) for _ in range(depth))
-        sides = tuple(self.rng.random() < 0.5 for _ in range(depth))
-        node = witness.leaf
-        for sibling, right in zip(siblings, sides, strict=True):
-            node = compress(sibling, node) if right else compress(node, sibling)
-        return replace(witness, path=MerklePath(witness.leaf, node, siblings, sides))
-
-    def inputs(self, witness: PassportWitness | None = None) -> Inputs:
-        """Build inputs of a proof at full depth with both kinds, or of the given witness."""
-        if witness is None:
-            witness = self.deep(self.witness())
-        return circuit_inputs(witness, self.parameters)
 
 
 @pytest.fixture
