@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
-CIRCUITS = Path(__file__).resolve().parents[2] / "circuits"
+from forge import CIRCUITS, RULES, Forge
 
 
 def sources() -> list[Path]:
@@ -19,13 +18,13 @@ def test_sources__compute_nothing_by_hint() -> None:
     assert [path.name for path in sources() if "<--" in path.read_text()] == []
 
 
-def test_rules__are_all_the_checks_of_the_sources(rules: Any) -> None:
+def test_rules__are_all_the_checks_of_the_sources() -> None:
     """So that no check is added without a lie that only it refuses."""
     text = "\n".join(path.read_text() for path in sources())
-    assert text.count("===") == sum("===" in rule.check for rule in rules.values())
+    assert text.count("===") == sum("===" in rule.check for rule in RULES.values())
     ranges = re.findall(r"= (?:Signed|AtMost|AtLeast)\(", text)
-    assert len(ranges) == sum("===" not in rule.check for rule in rules.values())
+    assert len(ranges) == sum("===" not in rule.check for rule in RULES.values())
 
 
-def test_rules__belong_to_a_circuit_each(rules: Any, passport: Any, approval: Any) -> None:
-    assert {*passport.rules, *approval.rules} == set(rules)
+def test_rules__belong_to_a_circuit_each(passport: Forge, approval: Forge) -> None:
+    assert {*passport.rules, *approval.rules} == set(RULES)
