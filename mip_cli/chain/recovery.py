@@ -100,9 +100,9 @@ class RecoveryState:
     changes: int
     """Changes of the set that were proposed, cancelled or finished."""
     armed: int
-    """Requests that were approved and not ended since."""
+    """Requests that are ARMED, also those that ran out."""
     armed_until: int
-    """Unix time after which none of them is alive."""
+    """The latest end of them, Unix time; until then they hold up a change of the set."""
     pending_guardian_commitment: Commitment
     """Of the change that waits; 0 when none does, or when it drops the guardians."""
     pending_set_commitment: Commitment
@@ -176,14 +176,15 @@ def request_payload(request: int) -> bytes:
     return keccak256(word(request))
 
 
-def change_payload(new_guardian_commitment: int, new_set_commitment: int) -> bytes:
-    """Return what the leaf proof of ``propose_change`` is bound to."""
-    return keccak256(pack_words([new_guardian_commitment, new_set_commitment]))
+def change_payload(registry: str, new_guardian_commitment: int, new_set_commitment: int) -> bytes:
+    """Return what the leaf proof of ``propose_change`` is bound to; its nonce is ``changes``."""
+    new = pack_words([new_guardian_commitment, new_set_commitment])
+    return keccak256(address_word(registry) + new)
 
 
-def keep_payload() -> bytes:
-    """Return what the leaf proof of ``cancel_change`` is bound to."""
-    return change_payload(0, 0)
+def keep_payload(registry: str) -> bytes:
+    """Return what the leaf proof of ``cancel_change`` is bound to; its nonce is ``changes``."""
+    return change_payload(registry, 0, 0)
 
 
 class Recovery(BoundContract):

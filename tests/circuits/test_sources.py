@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
-from forge import CIRCUITS, RULES, Forge
+import pytest
+from forge import CIRCUITS, RULES, Built, Forge
 
 
 def sources() -> list[Path]:
@@ -28,3 +30,39 @@ def test_rules__are_all_the_checks_of_the_sources() -> None:
 
 def test_rules__belong_to_a_circuit_each(passport: Forge, approval: Forge) -> None:
     assert {*passport.rules, *approval.rules} == set(RULES)
+
+
+def test_cost__is_what_header_and_specification_say(
+    passport: Forge, passport_512: Forge, approval: Forge
+) -> None:
+    specification = (CIRCUITS.parent / "docs" / "protocol.md").read_text()
+    for forge in (passport, passport_512, approval):
+        cost = f"{forge.real.r1cs.constraints:,}"
+        header = (CIRCUITS / forge.circuit.file).read_text().split("pragma", 1)[0]
+        assert re.search(rf"\b{cost} at \({forge.circuit.params[0]}\b", header)
+        assert re.search(rf"\b{cost}\b", specification)
+
+
+@pytest.mark.parametrize(
+    ("file", "template", "params", "cost"),
+    [
+        ("commitment", "IdentityCommitment", (), 237),
+        ("commitment", "ShortCommitment", (), 241),
+        ("commitment", "LongCommitment", (128, 1), 387),
+        ("commitment", "LongCommitment", (512, 1), 1164),
+        ("commitment", "KeysRoot", (), 264),
+        ("commitment", "Leaf", (), 264),
+        ("guardian", "GuardianLeaf", (), 258),
+        ("guardian", "SetCommitment", (), 294),
+        ("guardian", "ApprovalNullifier", (), 258),
+        ("nullifier", "Nullifier", (), 294),
+        ("merkle", "MerkleRoot", (1,), 218),
+    ],
+)
+def test_cost__of_each_part(
+    file: str, template: str, params: tuple[int, ...], cost: int, part: Callable[..., Built]
+) -> None:
+    built = part(f"lib/{file}.circom", template, *params)
+    assert built.r1cs.constraints == cost
+    header = (CIRCUITS / f"lib/{file}.circom").read_text().split("pragma", 1)[0]
+    assert re.search(rf"\b{cost}\b", header)
