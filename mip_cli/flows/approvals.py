@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-from mip_cli.chain.keys import Signer
 from mip_cli.chain.recovery import RecoveryState
-from mip_cli.chain.tx import DEFAULT_FEE_CAP, Sender
+from mip_cli.chain.tx import Sender
 from mip_cli.chain.values import Call, Receipt
 from mip_cli.config import Settings
 from mip_cli.crypto.binding import cancel_request, recovery_request
@@ -29,7 +28,7 @@ from mip_cli.flows.guardian_documents import (
     Recovery,
 )
 from mip_cli.flows.guardian_files import ANSWER, ASK, ask_hash
-from mip_cli.flows.holding import sender_of
+from mip_cli.flows.sending import Purse, sender_of
 from mip_cli.progress import Progress
 from mip_cli.store.guardianships import Guardianship
 from mip_cli.zk.artifacts import load_circuit, load_key, require_fit
@@ -151,10 +150,8 @@ def relay(
     settings: Settings,
     ask: bytes,
     answers: Sequence[bytes],
-    payer: Signer,
+    purse: Purse,
     progress: Progress,
-    *,
-    fee_cap: int = DEFAULT_FEE_CAP,
 ) -> Relayed:
     """Bring the approvals in answers to the chain, for whomever they are meant.
 
@@ -164,7 +161,7 @@ def relay(
     asked, given = ASK.decode(ask), read_answers(ask, answers)
     with connection.connect(settings) as link:
         require_place(asked.passport, link)
-        sender = sender_of(settings, link, payer, fee_cap)
+        sender = sender_of(settings, link, purse)
         return send(settings, link, asked, given, sender, progress)
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from mip_cli.chain.keys import Signer
 from mip_cli.chain.recovery import KEEP_PURPOSE, RecoveryState, keep_payload
-from mip_cli.chain.tx import DEFAULT_FEE_CAP
 from mip_cli.chain.values import Receipt
 from mip_cli.config import Settings
 from mip_cli.errors import Negative, UsageFault
 from mip_cli.flows import guardian_change
 from mip_cli.flows.holding import Holding, hold
 from mip_cli.flows.passport_file import Factors
+from mip_cli.flows.sending import Purse
 from mip_cli.flows.spans import duration
 from mip_cli.progress import Progress
 from mip_cli.store.guardian_codec import GuardianState, SetRecord
@@ -82,10 +81,8 @@ def finish(
     settings: Settings,
     name: str,
     factors: Factors,
-    payer: Signer,
+    purse: Purse,
     progress: Progress,
-    *,
-    fee_cap: int = DEFAULT_FEE_CAP,
 ) -> Finished:
     """Put the set that waited in force, on chain and in the key file.
 
@@ -114,7 +111,7 @@ def finish(
             holding.link.registry.address, holding.leaf, holding.siblings()
         )
         progress.step("putting the new guardians in force")
-        receipt = holding.sender(payer, fee_cap).send(f"{label}{state.changes}", call, progress)
+        receipt = holding.sender(purse).send(f"{label}{state.changes}", call, progress)
         opened = guardian_change.settle(settings, holding.link, holding.opened)
         return _finished(replace(holding, opened=opened), receipt)
 
@@ -123,10 +120,8 @@ def cancel(
     settings: Settings,
     name: str,
     factors: Factors,
-    payer: Signer,
+    purse: Purse,
     progress: Progress,
-    *,
-    fee_cap: int = DEFAULT_FEE_CAP,
 ) -> Receipt | None:
     """Take back the change of guardians that waits, whoever proposed it; None when none does.
 
@@ -143,7 +138,7 @@ def cancel(
             )
             label = f"guardians-cancel:{registry}:{holding.keys.identity:#x}:{state.changes}"
             progress.step("taking the change back")
-            receipt = holding.sender(payer, fee_cap).send(label, call, progress)
+            receipt = holding.sender(purse).send(label, call, progress)
         if holding.content.guardians and holding.content.guardians.pending:
             _forget_pending(holding)
         return receipt

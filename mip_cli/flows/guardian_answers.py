@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mip_cli.chain.keys import Signer
 from mip_cli.chain.registry import PassportStatus
-from mip_cli.chain.tx import DEFAULT_FEE_CAP
 from mip_cli.chain.values import Receipt
 from mip_cli.config import Settings
 from mip_cli.crypto.check_words import check_words
@@ -24,7 +22,7 @@ from mip_cli.flows.guardian_documents import (
 )
 from mip_cli.flows.guardian_files import ANSWER, ASK, ask_hash, open_part, seal_share
 from mip_cli.flows.guardianship import part_in_force, parts_of
-from mip_cli.flows.holding import sender_of
+from mip_cli.flows.sending import Purse, sender_of
 from mip_cli.progress import Progress
 from mip_cli.store import guardianships
 from mip_cli.store.guardianships import Opened
@@ -50,7 +48,7 @@ class Question:
     opened: Opened
     """His secrets."""
     sharing: Part | None
-    """The part whose share is wanted."""
+    """The part whose share is wanted; None also when he has none of those guardians'."""
     approving: Part | None
     """The part he approves with."""
 
@@ -106,7 +104,7 @@ def consider(
         if approving is None:
             raise _nothing_to_give("you are not among the guardians in force on chain")
     sharing = next((part for part in reversed(mine) if part.people == asked.people), None)
-    if asked.people is not None and sharing is None:
+    if asked.people is not None and sharing is None and approving is None:
         raise _nothing_to_give("you have no part of the guardians that this ask needs")
     return Question(
         name=name,
@@ -143,11 +141,10 @@ def oppose(
     settings: Settings,
     name: str,
     password: bytes,
-    payer: Signer,
+    purse: Purse,
     progress: Progress,
     *,
     prover: Prover | None = None,
-    fee_cap: int = DEFAULT_FEE_CAP,
 ) -> Opposed:
     """Speak against the change of the set that waits; nobody has to ask for it.
 
@@ -174,7 +171,7 @@ def oppose(
         )
         ask = Ask(passport, act, None, bytes(32), 0)
         given = Answer(bytes(32), None, approval)
-        sender = sender_of(settings, link, payer, fee_cap)
+        sender = sender_of(settings, link, purse)
         done = approvals.send(settings, link, ask, [given], sender, progress)
         after = approvals.state_at(passport, link)
     return Opposed(done.receipts[0] if done.receipts else None, approvals.is_stale(act, after))

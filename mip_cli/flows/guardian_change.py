@@ -41,10 +41,9 @@ def settle(settings: Settings, link: Connection, opened: Opened) -> Opened:
             f"the new guardians of {content.name} came into force a moment ago",
             hint="wait a minute, then run the command again",
         )
-    guardians = content.guardians or GuardianState()
-    for record in (guardians.pending, guardians.active):
-        if record is not None and is_in_force(state, record):
-            return adopt(opened, record)
+    record = in_force(content.guardians or GuardianState(), state)
+    if record is not None:
+        return adopt(opened, record)
     # unknown here: what is known of others stays, should the node have lied
     after = replace(content, guardian_commitment=state.guardian_commitment)
     return replace(opened, unlocked=keyfile.update(opened.unlocked, after))
@@ -66,6 +65,12 @@ def adopt(opened: Opened, record: SetRecord) -> Opened:
     else:
         unlocked = keyfile.update(opened.unlocked, after, add=[PeopleLock(record.people_public)])
     return replace(opened, unlocked=unlocked)
+
+
+def in_force(guardians: GuardianState, state: RecoveryState) -> SetRecord | None:
+    """Return the set that is in force on chain, if it is one of those known."""
+    known = (record for record in (guardians.pending, guardians.active) if record is not None)
+    return next((record for record in known if is_in_force(state, record)), None)
 
 
 def is_in_force(state: RecoveryState, record: SetRecord) -> bool:

@@ -11,13 +11,11 @@ import secrets as system
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from mip_cli.chain.keys import Signer
 from mip_cli.chain.recovery import (
     CHANGE_PURPOSE,
     OPEN_FOR,
     change_payload,
 )
-from mip_cli.chain.tx import DEFAULT_FEE_CAP
 from mip_cli.chain.values import Receipt
 from mip_cli.config import Settings
 from mip_cli.crypto.check_words import check_words
@@ -30,6 +28,7 @@ from mip_cli.flows.guardian_sets import Candidate, commitment_of
 from mip_cli.flows.holding import Holding, hold
 from mip_cli.flows.locator import Locator, format_locator
 from mip_cli.flows.passport_file import Factors
+from mip_cli.flows.sending import Purse
 from mip_cli.progress import Progress
 from mip_cli.store import keyfile
 from mip_cli.store.guardian_codec import (
@@ -182,10 +181,8 @@ def propose(
     settings: Settings,
     made: Draft,
     factors: Factors,
-    payer: Signer,
+    purse: Purse,
     progress: Progress,
-    *,
-    fee_cap: int = DEFAULT_FEE_CAP,
 ) -> Proposed:
     """Write a draft into the key file, then propose it on chain; it waits 48 hours there.
 
@@ -201,7 +198,7 @@ def propose(
         holding.record()
         receipt = None
         if not guardian_change.is_waiting(holding.state(), record):
-            receipt = _send_change(holding, record, payer, fee_cap)
+            receipt = _send_change(holding, record, purse)
         state = holding.state()
         if not guardian_change.is_waiting(state, record):
             raise UsageFault(
@@ -217,7 +214,7 @@ def propose(
         )
 
 
-def _send_change(holding: Holding, record: SetRecord, payer: Signer, fee_cap: int) -> Receipt:
+def _send_change(holding: Holding, record: SetRecord, purse: Purse) -> Receipt:
     registry, state = holding.link.registry.address, holding.state()
     commitment = commitment_of(record)
     label = f"guardians:{registry}:{holding.keys.identity:#x}:{commitment:#x}:{state.changes}"
@@ -232,7 +229,7 @@ def _send_change(holding: Holding, record: SetRecord, payer: Signer, fee_cap: in
         shown,
     )
     holding.progress.step("proposing the guardians on chain")
-    return holding.sender(payer, fee_cap).send(label, call, holding.progress)
+    return holding.sender(purse).send(label, call, holding.progress)
 
 
 def _candidates(guardians: GuardianState, wish: Wish) -> tuple[list[Candidate], dict[str, str]]:

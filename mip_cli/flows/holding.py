@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from mip_cli.chain.keys import Signer
 from mip_cli.chain.presentations import LeafOpening
 from mip_cli.chain.recovery import RecoveryState
 from mip_cli.chain.registry import PassportRecord
-from mip_cli.chain.tx import DEFAULT_FEE_CAP, Sender
+from mip_cli.chain.tx import Sender
 from mip_cli.config import Settings
 from mip_cli.flows import (
     connection,
@@ -26,6 +25,7 @@ from mip_cli.flows.guardian_documents import Passport
 from mip_cli.flows.leaf_proof import Act
 from mip_cli.flows.passport_file import Factors, Opened
 from mip_cli.flows.passport_keys import PublicKeys, keys_of
+from mip_cli.flows.sending import Purse, sender_of
 from mip_cli.models import Presentation
 from mip_cli.progress import Progress
 from mip_cli.store import keyfile
@@ -96,9 +96,9 @@ class Holding:
             prover=self.prover,
         )
 
-    def sender(self, payer: Signer, fee_cap: int = DEFAULT_FEE_CAP) -> Sender:
+    def sender(self, purse: Purse) -> Sender:
         """Return what sends transactions of the paying account."""
-        return sender_of(self.settings, self.link, payer, fee_cap)
+        return sender_of(self.settings, self.link, purse)
 
     def write(self, secrets: PassportSecrets) -> Holding:
         """Write other secrets into the key file, durable on return."""
@@ -133,11 +133,3 @@ def passport_of(link: Connection, content: PassportSecrets) -> Passport:
         keys_of(content).identity,
         content.anchor,
     )
-
-
-def sender_of(
-    settings: Settings, link: Connection, payer: Signer, fee_cap: int = DEFAULT_FEE_CAP
-) -> Sender:
-    """Return what sends transactions of an account through this device's journal."""
-    journal = connection.journal(settings)
-    return Sender(link.rpc, payer, journal, link.chain_id, fee_cap=fee_cap)
