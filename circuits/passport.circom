@@ -2,16 +2,17 @@
 // a root, the nullifier is its pseudonym in the scope, and the message is meant.
 //
 // Public: rootLevel (root + level), nullifier, scope, message.
-// Private: secret, anchor, epoch; the three key commitments and keysSalt; useFace, usePassword;
-//          coordinates, faceSalt, probe; stretched (password); pathLeft, pathRight, pathNode.
-// Assumes: the verifier subtracts the level (1 or 2) it was told from rootLevel and finds the rest
+// Private: secret, anchor; face, password and twin commitment and keysSalt; guardianCommitment;
+//          useFace, usePassword, usePeople; coordinates, faceSalt, probe; stretched (password);
+//          peopleKey; pathLeft, pathRight, pathNode.
+// Assumes: the verifier subtracts the level (1 to 3) it was told from rootLevel and finds the rest
 //          to be a root it knows, non-zero; computes scope and message itself; refuses public
 //          signals >= R and a zero scope or nullifier. The registry computes leaves itself and
 //          refuses zero identity commitments and keys roots. A zero secret harms only its holder.
-// Cost: 8,157 at (20, 128, 14400, _, 7, 4, 19000): path 4,360, keys and identity 765, face 378,
-//       password 237, nullifier 294, face template's range 1,024, match 1,038, norm 55, flags and
-//       gates 5, message 1. With 4 public signals the domain stays 2^13 up to 8,187.
-//       15,695 at (20, 512, 171300, _, 8, 4, 2500).
+// Cost: 8,175 at (20, 128, 14400, _, 7, 4, 19000): path 4,360, keys and identity 765, long hash 387,
+//       short hash 241, nullifier 294, face template's range 1,024, match 1,038, norm 55, flags and
+//       gates 10, message 1. With 4 public signals the domain stays 2^13 up to 8,187.
+//       15,710 at (20, 512, 171300, _, 8, 4, 2500).
 pragma circom 2.2.0;
 
 include "lib/commitment.circom";
@@ -25,17 +26,19 @@ template Passport(DEPTH, DIMENSION, THRESHOLD, SPEC_ID, DIFF_BITS, FOLD, FOLD_FL
     signal input message;
     signal input secret;
     signal input anchor;
-    signal input epoch;
     signal input faceCommitment;
     signal input passwordCommitment;
-    signal input guardianCommitment;
+    signal input twinCommitment;
     signal input keysSalt;
+    signal input guardianCommitment;
     signal input useFace;
     signal input usePassword;
+    signal input usePeople;
     signal input coordinates[DIMENSION];
     signal input faceSalt;
     signal input probe[DIMENSION];
     signal input stretched;
+    signal input peopleKey;
     signal input pathLeft[DEPTH];
     signal input pathRight[DEPTH];
     signal input pathNode[DEPTH];
@@ -48,13 +51,13 @@ template Passport(DEPTH, DIMENSION, THRESHOLD, SPEC_ID, DIFF_BITS, FOLD, FOLD_FL
     component keysRoot = KeysRoot();
     keysRoot.face <== faceCommitment;
     keysRoot.password <== passwordCommitment;
-    keysRoot.guardian <== guardianCommitment;
+    keysRoot.twin <== twinCommitment;
     keysRoot.salt <== keysSalt;
     component leaf = Leaf();
     leaf.identity <== identity.out;
     leaf.anchor <== anchor;
     leaf.keysRoot <== keysRoot.out;
-    leaf.epoch <== epoch;
+    leaf.guardian <== guardianCommitment;
     component tree = MerkleRoot(DEPTH);
     tree.leaf <== leaf.out;
     tree.left <== pathLeft;
@@ -64,22 +67,31 @@ template Passport(DEPTH, DIMENSION, THRESHOLD, SPEC_ID, DIFF_BITS, FOLD, FOLD_FL
     // 3: level
     useFace * (useFace - 1) === 0;
     usePassword * (usePassword - 1) === 0;
+    usePeople * (usePeople - 1) === 0;
     (1 - useFace) * (1 - usePassword) === 0;
-    rootLevel <== tree.root + useFace + usePassword;
+    signal both <== usePassword * usePeople;
+    both * useFace === 0;
+    rootLevel <== tree.root + useFace + usePassword + 2 * usePeople;
 
-    // 4: kinds
+    // 4: kinds; a password beside people is the twin, in the hash that the face does not need then
     component coordinate[DIMENSION];
     for (var i = 0; i < DIMENSION; i++) {
         coordinate[i] = Signed(8);
         coordinate[i].value <== coordinates[i];
     }
-    component face = FaceCommitment(DIMENSION, SPEC_ID);
-    face.coordinates <== coordinates;
-    face.salt <== faceSalt;
-    useFace * (faceCommitment - face.out) === 0;
-    component password = PasswordCommitment();
-    password.stretched <== stretched;
-    usePassword * (passwordCommitment - password.out) === 0;
+    component shorter = ShortCommitment();
+    shorter.usePeople <== usePeople;
+    shorter.stretched <== stretched;
+    shorter.peopleKey <== peopleKey;
+    usePeople * (guardianCommitment - shorter.out) === 0;
+    (usePassword - both) * (passwordCommitment - shorter.out) === 0;
+    component longer = LongCommitment(DIMENSION, SPEC_ID);
+    longer.coordinates <== coordinates;
+    longer.salt <== faceSalt;
+    longer.asTwin <== both;
+    longer.stretched <== stretched;
+    both * (twinCommitment - longer.out) === 0;
+    useFace * (faceCommitment - longer.out) === 0;
 
     // 5, 6: match and norm
     component match = WithinDistance(DIMENSION, THRESHOLD, DIFF_BITS);

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from mip_cli.crypto import binding, commitments
+from mip_cli.crypto import binding, commitments, guardian_set
 from mip_cli.crypto.field import R
 from mip_cli.crypto.lean_tree import LeanTree, MerklePath
 from mip_cli.crypto.poseidon import poseidon
@@ -56,6 +56,7 @@ def documents() -> dict[str, object]:
     return {
         "binding.json": _binding(),
         "commitments.json": _commitments(),
+        "guardian.json": _guardian(),
         "passport.json": _passport(),
         "poseidon.json": _poseidon(),
         "poseidon2.json": _poseidon2(),
@@ -110,7 +111,19 @@ def _poseidon2() -> object:
 
 
 def _commitments() -> object:
-    tags = ("IDENTITY", "NULLIFIER", "FACE", "PASSWORD", "GUARDIAN", "KEYS", "LEAF")
+    tags = (
+        "IDENTITY",
+        "NULLIFIER",
+        "FACE",
+        "PASSWORD",
+        "TWIN",
+        "GUARDIAN",
+        "GUARDIAN_LEAF",
+        "GUARDIAN_SET",
+        "APPROVAL",
+        "KEYS",
+        "LEAF",
+    )
     anchors = (
         "0x" + "00" * 19 + "01",
         "0x" + "ff" * 20,
@@ -131,28 +144,30 @@ def _commitments() -> object:
         )
     for number, anchor in enumerate(anchors):
         secret, stretched = element(f"secret {number}"), element(f"stretched {number}")
-        guardian_salt = element(f"guardian salt {number}") >> 8
+        people_key = element(f"people key {number}")
         keys_salt = element(f"keys salt {number}") >> 8
-        epoch = (0, 1, 2**32 - 1)[number]
+        arity = commitments.twin_arity(len(faces[number]["template"]))
         scope = element(f"scope {number}") >> 8
         face = int(faces[number]["commitment"])  # type: ignore[call-overload]
         identity = commitments.identity_commitment(secret)
         password = commitments.password_commitment(stretched)
-        guardian = commitments.empty_guardian_commitment(guardian_salt)
-        keys = commitments.keys_root(face, password, guardian, keys_salt)
+        twin = commitments.twin_commitment(stretched, arity)
+        guardian = commitments.guardian_commitment(people_key)
+        keys = commitments.keys_root(face, password, twin, keys_salt)
         values: dict[str, int] = {
             "secret": secret,
             "stretched": stretched,
-            "guardian_salt": guardian_salt,
+            "people_key": people_key,
             "keys_salt": keys_salt,
-            "epoch": epoch,
+            "twin_arity": arity,
             "scope": scope,
             "face_commitment": face,
             "identity_commitment": identity,
             "password_commitment": password,
+            "twin_commitment": twin,
             "guardian_commitment": guardian,
             "keys_root": keys,
-            "leaf": commitments.leaf(identity, anchor, keys, epoch),
+            "leaf": commitments.leaf(identity, anchor, keys, guardian),
             "nullifier": commitments.nullifier(secret, anchor, scope),
         }
         passports.append({"anchor": anchor} | {name: str(x) for name, x in values.items()})
@@ -191,6 +206,7 @@ def _tree() -> object:
     return {
         "schema": "mip.vectors.tree/1",
         "revoked": str(binding.revoked_leaf()),
+        "frozen": str(binding.frozen_leaf()),
         "cases": cases,
     }
 
@@ -232,22 +248,77 @@ def _binding() -> object:
     return {"schema": "mip.vectors.binding/1", "scopes": scopes, "messages": messages}
 
 
+def _guardian() -> object:
+    recovery, registry = "0x" + "9e" * 20, "0x" + "4e" * 20
+    cases = []
+    for number, (threshold, quorum, position) in enumerate(((2, 3, 0), (1, 1, 9), (16, 16, 15))):
+        guardians = [element(f"guardian secret {number} {i}") for i in range(guardian_set.PLACES)]
+        salts = [element(f"guardian salt {number} {i}") >> 8 for i in range(guardian_set.PLACES)]
+        leaves = tuple(map(guardian_set.guardian_leaf, guardians, salts))
+        found = guardian_set.GuardianSet(
+            leaves, threshold, quorum, element(f"set salt {number}") >> 8
+        )
+        chain, epoch, count = ((31337, 0, 0), (1, 2**32, 7), (2**64 - 1, 2**256 - 1, 2**256 - 1))[
+            number
+        ]
+        anchor = "0x" + hashlib.sha256(f"anchor {number}".encode()).hexdigest()[:40]
+        identity = commitments.identity_commitment(element(f"passport secret {number}"))
+        keys = element(f"new keys root {number}")
+        request = binding.recovery_request(
+            chain, recovery, registry, identity, anchor, epoch, count, keys
+        )
+        cancellation = binding.cancel_request(
+            chain, recovery, registry, identity, anchor, epoch, count
+        )
+        secret = guardians[position]
+        values: dict[str, int] = {
+            "chain_id": chain,
+            "identity_commitment": identity,
+            "guardian_epoch": epoch,
+            "nonce": count,
+            "changes": count,
+            "new_keys_root": keys,
+            "request": request,
+            "cancellation": cancellation,
+            "threshold": threshold,
+            "quorum": quorum,
+            "thresholds": found.thresholds,
+            "set_salt": found.salt,
+            "set_root": found.root,
+            "set_commitment": found.commitment,
+            "guardian_secret": secret,
+            "guardian_salt": salts[position],
+            "approval_nullifier": guardian_set.approval_nullifier(secret, request),
+            "cancellation_nullifier": guardian_set.approval_nullifier(secret, cancellation),
+        }
+        cases.append(
+            {"recovery": recovery, "registry": registry, "anchor": anchor}
+            | {name: str(x) for name, x in values.items()}
+            | {
+                "leaves": _text(leaves),
+                "position": position,
+                "siblings": _text(found.path(position)),
+            }
+        )
+    return {"schema": "mip.vectors.guardian/1", "depth": guardian_set.SET_DEPTH, "cases": cases}
+
+
 def _passport() -> object:
     circuit = load_manifest(ROOT / "circuits" / "circuits.json").circuit("passport")
     parameters = PassportParameters.of(circuit)
     cases = []
-    for number, (use, members) in enumerate(
-        (("both", 21), ("face", 1), ("password", 5), ("both", 0))
+    for number, (kinds, members) in enumerate(
+        (("FP", 21), ("F", 1), ("P", 5), ("FP", 0), ("FG", 13), ("PG", 7), ("PG", 0))
     ):
-        witness = _witness(parameters, number, use, members)
+        witness = _witness(parameters, number, kinds, members)
         face = witness.face
         cases.append(
             {
                 "secret": str(witness.secret),
                 "anchor": witness.anchor,
-                "epoch": witness.epoch,
                 "face_commitment": str(witness.face_commitment),
                 "password_commitment": str(witness.password_commitment),
+                "twin_commitment": str(witness.twin_commitment),
                 "guardian_commitment": str(witness.guardian_commitment),
                 "keys_salt": str(witness.keys_salt),
                 "scope": str(witness.scope),
@@ -260,6 +331,7 @@ def _passport() -> object:
                     "probe": list(face.probe),
                 },
                 "stretched": None if witness.stretched is None else str(witness.stretched),
+                "people_key": None if witness.people_key is None else str(witness.people_key),
                 "level": witness.level,
                 "leaf": str(witness.leaf),
                 "public_signals": _text(public_signals(witness)),
@@ -274,25 +346,28 @@ def _passport() -> object:
 
 
 def _witness(
-    parameters: PassportParameters, number: int, use: str, members: int
+    parameters: PassportParameters, number: int, kinds: str, members: int
 ) -> PassportWitness:
     template = coordinates(f"passport template {number}", parameters.dimension, 60)
     noise = coordinates(f"passport noise {number}", parameters.dimension, 12)
     probe = tuple(a - d for a, d in zip(template, noise, strict=True))
     salt = element(f"passport face salt {number}") >> 8
     stretched = element(f"passport stretched {number}")
+    people = element(f"passport people {number}")
+    arity = commitments.twin_arity(parameters.dimension)
     leaf_proof = PassportWitness(
         secret=element(f"passport secret {number}"),
         anchor="0x" + hashlib.sha256(f"anchor {number}".encode()).hexdigest()[:40],
-        epoch=number,
         face_commitment=commitments.face_commitment(template, salt, parameters.spec_id),
         password_commitment=commitments.password_commitment(stretched),
-        guardian_commitment=commitments.empty_guardian_commitment(element(f"guardian {number}")),
+        twin_commitment=commitments.twin_commitment(stretched, arity),
+        guardian_commitment=commitments.guardian_commitment(people),
         keys_salt=element(f"passport keys salt {number}") >> 8,
         scope=element(f"passport scope {number}") >> 8,
         message=element(f"passport message {number}") >> 8,
-        face=None if use == "password" else FaceOpening(template, salt, probe),
-        stretched=None if use == "face" else stretched,
+        face=FaceOpening(template, salt, probe) if "F" in kinds else None,
+        stretched=stretched if "P" in kinds else None,
+        people_key=people if "G" in kinds else None,
     )
     if members == 0:
         return leaf_proof

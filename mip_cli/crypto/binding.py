@@ -1,4 +1,4 @@
-"""What ties a proof to one contract and one act: scope and message, section 2 of the protocol.
+"""What ties a proof to one contract and one act: sections 2 and 10 of the protocol.
 
 Contracts compute the same values; ``tests/vectors/`` and the integration tests hold both together.
 """
@@ -12,8 +12,18 @@ ACTION_TYPE = (
     "Action(uint256 chainId,address contract,address beneficiary,"
     "bytes32 payload,uint256 nonce,uint256 deadline)"
 )
+RECOVERY_TYPE = (
+    "Recovery(uint256 chainId,address contract,address registry,uint256 identityCommitment,"
+    "address anchor,uint256 guardianEpoch,uint256 nonce,uint256 newKeysRoot)"
+)
+CANCEL_TYPE = (
+    "CancelChange(uint256 chainId,address contract,address registry,uint256 identityCommitment,"
+    "address anchor,uint256 guardianEpoch,uint256 changes)"
+)
 REVOKED_TEXT = "mip.revoked/1"
 """What a revoked leaf is the hash of."""
+FROZEN_TEXT = "mip.frozen/1"
+"""What a frozen leaf is the hash of."""
 
 
 def keccak256(data: bytes) -> bytes:
@@ -72,9 +82,58 @@ def message_of(
     )
 
 
+def recovery_request(
+    chain_id: int,
+    recovery: str,
+    registry: str,
+    identity: int,
+    anchor: str,
+    guardian_epoch: int,
+    nonce: int,
+    new_keys_root: int,
+) -> int:
+    """Compute the request that guardians approve to give a passport a new keys root."""
+    passport = _passport_words(chain_id, recovery, registry, identity, anchor)
+    words = word(guardian_epoch) + word(nonce) + word(new_keys_root)
+    return keccak248(keccak256(RECOVERY_TYPE.encode()) + passport + words)
+
+
+def cancel_request(
+    chain_id: int,
+    recovery: str,
+    registry: str,
+    identity: int,
+    anchor: str,
+    guardian_epoch: int,
+    changes: int,
+) -> int:
+    """Compute the request that guardians approve to stop a change of their set."""
+    passport = _passport_words(chain_id, recovery, registry, identity, anchor)
+    return keccak248(
+        keccak256(CANCEL_TYPE.encode()) + passport + word(guardian_epoch) + word(changes)
+    )
+
+
+def _passport_words(
+    chain_id: int, recovery: str, registry: str, identity: int, anchor: str
+) -> bytes:
+    return (
+        word(chain_id)
+        + _address_word(recovery)
+        + _address_word(registry)
+        + word(identity)
+        + _address_word(anchor)
+    )
+
+
 def revoked_leaf() -> int:
     """Return the leaf that stands where a passport was revoked; nobody can open it."""
     return keccak248(REVOKED_TEXT.encode())
+
+
+def frozen_leaf() -> int:
+    """Return the leaf that stands where a passport was frozen; nobody can open it."""
+    return keccak248(FROZEN_TEXT.encode())
 
 
 def _address_word(address: str) -> bytes:

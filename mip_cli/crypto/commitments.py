@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mip_cli.crypto.field import R, require_canonical
 from mip_cli.crypto.poseidon import poseidon
 from mip_cli.crypto.poseidon2 import compress
-from mip_cli.units import Commitment, Epoch, Nullifier, Scope
+from mip_cli.units import Commitment, Nullifier, Scope
 
 
 def _tag(name: str) -> int:
@@ -18,7 +18,11 @@ TAG_IDENTITY = _tag("identity")
 TAG_NULLIFIER = _tag("nullifier")
 TAG_FACE = _tag("face")
 TAG_PASSWORD = _tag("password")
+TAG_TWIN = _tag("twin")
 TAG_GUARDIAN = _tag("guardian")
+TAG_GUARDIAN_LEAF = _tag("guardian.leaf")
+TAG_GUARDIAN_SET = _tag("guardian.set")
+TAG_APPROVAL = _tag("approval")
 TAG_KEYS = _tag("keys")
 TAG_LEAF = _tag("leaf")
 
@@ -61,19 +65,36 @@ def password_commitment(stretched: int) -> Commitment:
     return Commitment(poseidon(TAG_PASSWORD, stretched))
 
 
-def empty_guardian_commitment(salt: int) -> Commitment:
-    """Commit to the absence of guardians; ``salt`` keeps it apart from nobody else's."""
-    return Commitment(poseidon(TAG_GUARDIAN, 0, salt))
+def twin_arity(dimension: int) -> int:
+    """Return how many inputs the outermost hash of a face commitment takes."""
+    packed = -(-dimension // COORDINATES_PER_ELEMENT)
+    digests = -(-packed // MAX_CHUNK) if packed > MAX_CHUNK else packed
+    return digests + 2
 
 
-def keys_root(face: int, password: int, guardian: int, salt: int) -> Commitment:
-    """Hash the three key commitments and a salt into the one value the chain sees."""
-    return Commitment((compress(face, password, guardian, salt) + TAG_KEYS) % R)
+def twin_commitment(stretched: int, arity: int = 7) -> Commitment:
+    """Commit to the stretched password a second time, in the shape of the face's outermost hash.
+
+    ``arity`` is ``twin_arity`` of the face spec's dimension; raises ``ValueError`` below 2.
+    """
+    if arity < 2:
+        raise ValueError("a twin commitment has at least two inputs")
+    return Commitment(poseidon(TAG_TWIN, stretched, *[0] * (arity - 2)))
 
 
-def leaf(identity: int, anchor: str, keys: int, epoch: Epoch | int) -> int:
+def guardian_commitment(people_key: int) -> Commitment:
+    """Commit to ``g``, which follows from the people secret; random while there are no people."""
+    return Commitment(poseidon(TAG_GUARDIAN, people_key))
+
+
+def keys_root(face: int, password: int, twin: int, salt: int) -> Commitment:
+    """Hash the holder's own key commitments and a salt into the one value the chain sees."""
+    return Commitment((compress(face, password, twin, salt) + TAG_KEYS) % R)
+
+
+def leaf(identity: int, anchor: str, keys: int, guardian: int) -> int:
     """Compute the tree leaf as the registry does; ``anchor`` is a 20-byte hex address."""
-    return (compress(identity, address_element(anchor), keys, epoch) + TAG_LEAF) % R
+    return (compress(identity, address_element(anchor), keys, guardian) + TAG_LEAF) % R
 
 
 def nullifier(secret: int, anchor: str, scope: Scope | int) -> Nullifier:

@@ -17,6 +17,7 @@ from mip_cli.chain.keys import Signer
 from mip_cli.chain.registry import sign_enrollment
 from mip_cli.chain.tx import DEFAULT_FEE_CAP, Sender
 from mip_cli.config import Settings
+from mip_cli.crypto.commitments import guardian_commitment
 from mip_cli.crypto.field import random_element, random_salt
 from mip_cli.crypto.kdf import SALT_BYTES, KdfParams
 from mip_cli.errors import FaceMismatch, UsageFault, WrongChain
@@ -117,7 +118,8 @@ def _prepare(
         template=template.values,
         face_salt=random_salt(),
         keys_salt=random_salt(),
-        guardian_salt=random_salt(),
+        # a commitment to a random people key, forgotten at once: nobody opens it, nobody sees that
+        guardian_commitment=guardian_commitment(random_element()),
         password_kdf=KdfParams(salt=system.token_bytes(SALT_BYTES)),
     )
     progress.step("sealing the key file")

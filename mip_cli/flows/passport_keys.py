@@ -28,24 +28,31 @@ class PublicKeys:
     """Commits to the template."""
     password: Commitment
     """Commits to the stretched password."""
+    twin: Commitment
+    """Commits to the stretched password a second time, in the shape of the face's hash."""
+    root: Commitment
+    """The keys root, all that the chain learns of the holder's own keys."""
     guardian: Commitment
     """Commits to the guardians, or to their absence."""
-    root: Commitment
-    """The keys root, all that the chain learns of the keys."""
     leaf: int
     """The leaf in the tree."""
 
 
 def public_keys(unlocked: Unlocked) -> PublicKeys:
-    """Compute every commitment of an opened passport."""
-    s = unlocked.secrets
+    """Compute every commitment of a passport opened with its password."""
+    return keys_of(unlocked.secrets, unlocked.stretched)
+
+
+def keys_of(s: PassportSecrets, stretched: int) -> PublicKeys:
+    """Compute every commitment of a passport from its secrets and the stretched password."""
     identity = commitments.identity_commitment(s.secret)
     face = commitments.face_commitment(s.template, s.face_salt, s.face_spec_id)
-    password = commitments.password_commitment(unlocked.stretched)
-    guardian = commitments.empty_guardian_commitment(s.guardian_salt)
-    root = commitments.keys_root(face, password, guardian, s.keys_salt)
-    leaf = commitments.leaf(identity, s.anchor, root, s.epoch)
-    return PublicKeys(identity, face, password, guardian, root, leaf)
+    password = commitments.password_commitment(stretched)
+    twin = commitments.twin_commitment(stretched, commitments.twin_arity(len(s.template)))
+    root = commitments.keys_root(face, password, twin, s.keys_salt)
+    guardian = Commitment(s.guardian_commitment)
+    leaf = commitments.leaf(identity, s.anchor, root, guardian)
+    return PublicKeys(identity, face, password, twin, root, guardian, leaf)
 
 
 def spec_of(content: PassportSecrets) -> FaceSpec:

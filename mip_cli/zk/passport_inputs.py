@@ -12,17 +12,14 @@ from dataclasses import dataclass
 from mip_cli.crypto import commitments
 from mip_cli.crypto.field import R, require_canonical
 from mip_cli.crypto.lean_tree import MerklePath
-from mip_cli.crypto.poseidon2 import compress
 from mip_cli.errors import FaceMismatch
 from mip_cli.zk.manifest import Circuit
-
-MAX_EPOCH = (1 << 32) - 1
-"""Highest epoch a registry reaches."""
+from mip_cli.zk.path_inputs import PathInputs, path_inputs
 
 _DUMMY_COORDINATE = 16
 """Every coordinate of template and probe when the face is not used: a match above the floor."""
 _DUMMY_OPENING = 0
-"""Salt, or stretched password, of a kind that is not used."""
+"""Salt, stretched password or people key of a kind that is not used."""
 
 
 @dataclass(frozen=True)
@@ -69,16 +66,18 @@ class FaceOpening:
 
 @dataclass(frozen=True, repr=False)
 class PassportWitness:
-    """All a holder knows for one proof; ``face`` or ``stretched`` or both say what opens it."""
+    """All a holder knows for one proof; ``face``, ``stretched``, ``people_key`` say what opens it.
+
+    One or two of the three are there, and not the people alone.
+    """
 
     secret: int
     """Never rotated, non-zero."""
     anchor: str
     """Address that enrolled."""
-    epoch: int
-    """How often the keys were replaced."""
     face_commitment: int
     password_commitment: int
+    twin_commitment: int
     guardian_commitment: int
     keys_salt: int
     scope: int
@@ -90,24 +89,27 @@ class PassportWitness:
     face: FaceOpening | None = None
     """Opening of the face commitment, if the face is used."""
     stretched: int | None = None
-    """Opening of the password commitment, if the password is used."""
+    """Opening of the password commitment, with people of its twin, if the password is used."""
+    people_key: int | None = None
+    """Opening of the guardian commitment, if the people are used."""
 
     def __repr__(self) -> str:
         return f"PassportWitness(level={self.level}, <redacted>)"
 
     @property
     def level(self) -> int:
-        """Number of kinds used."""
-        return (self.face is not None) + (self.stretched is not None)
+        """1 for face or password, 2 for both, 3 for people and one of them."""
+        own = (self.face is not None) + (self.stretched is not None)
+        return own + 2 * (self.people_key is not None)
 
     @property
     def leaf(self) -> int:
         """The leaf these values open."""
         keys = commitments.keys_root(
-            self.face_commitment, self.password_commitment, self.guardian_commitment, self.keys_salt
+            self.face_commitment, self.password_commitment, self.twin_commitment, self.keys_salt
         )
         identity = commitments.identity_commitment(self.secret)
-        return commitments.leaf(identity, self.anchor, keys, self.epoch)
+        return commitments.leaf(identity, self.anchor, keys, self.guardian_commitment)
 
     @property
     def root(self) -> int:
@@ -130,7 +132,7 @@ def circuit_inputs(
     values contradict each other; neither message holds a value.
     """
     _check(witness)
-    face, stretched = witness.face, witness.stretched
+    face = witness.face
     if face is None:
         dummy = (_DUMMY_COORDINATE,) * parameters.dimension
         face = FaceOpening(dummy, _DUMMY_OPENING, dummy)
@@ -140,30 +142,33 @@ def circuit_inputs(
         _match(face, parameters)
     if fold_norm(face.template, parameters.fold) < parameters.fold_floor:
         raise ValueError("the template is too close to zero")
-    if stretched is None:
-        stretched = _DUMMY_OPENING
-    elif commitments.password_commitment(stretched) != witness.password_commitment:
-        raise ValueError("the stretched password does not open the password commitment")
-    left, right, node = _path_inputs(witness, parameters.depth)
+    _check_password(witness, parameters)
+    people = witness.people_key
+    if (
+        people is not None
+        and commitments.guardian_commitment(people) != witness.guardian_commitment
+    ):
+        raise ValueError("the people key does not open the guardian commitment")
+    path = _path(witness, parameters.depth)
     return {
         "scope": witness.scope,
         "message": witness.message,
         "secret": witness.secret,
         "anchor": commitments.address_element(witness.anchor),
-        "epoch": witness.epoch,
         "faceCommitment": witness.face_commitment,
         "passwordCommitment": witness.password_commitment,
-        "guardianCommitment": witness.guardian_commitment,
+        "twinCommitment": witness.twin_commitment,
         "keysSalt": witness.keys_salt,
+        "guardianCommitment": witness.guardian_commitment,
         "useFace": int(witness.face is not None),
         "usePassword": int(witness.stretched is not None),
+        "usePeople": int(people is not None),
         "coordinates": [value % R for value in face.template],
         "faceSalt": face.salt,
         "probe": [value % R for value in face.probe],
-        "stretched": stretched,
-        "pathLeft": left,
-        "pathRight": right,
-        "pathNode": node,
+        "stretched": _DUMMY_OPENING if witness.stretched is None else witness.stretched,
+        "peopleKey": _DUMMY_OPENING if people is None else people,
+        **path.signals(),
     }
 
 
@@ -177,6 +182,7 @@ def _check(witness: PassportWitness) -> None:
         "secret",
         "face_commitment",
         "password_commitment",
+        "twin_commitment",
         "guardian_commitment",
         "keys_salt",
         "scope",
@@ -185,10 +191,24 @@ def _check(witness: PassportWitness) -> None:
         require_canonical(getattr(witness, name), name)
     if witness.secret == 0 or witness.scope == 0:
         raise ValueError("secret and scope must not be zero")
-    if not 0 <= witness.epoch <= MAX_EPOCH:
-        raise ValueError("an epoch has 32 bits")
-    if witness.level == 0:
+    if witness.face is None and witness.stretched is None:
         raise ValueError("a proof needs the face or the password")
+    if None not in (witness.face, witness.stretched, witness.people_key):
+        raise ValueError("a proof shows two kinds at most")
+
+
+def _check_password(witness: PassportWitness, parameters: PassportParameters) -> None:
+    stretched = witness.stretched
+    if stretched is None:
+        return
+    if witness.people_key is None:
+        if commitments.password_commitment(stretched) != witness.password_commitment:
+            raise ValueError("the stretched password does not open the password commitment")
+        return
+    # beside the people the circuit opens the twin, in the place of the face (section 3, rule 4)
+    arity = commitments.twin_arity(parameters.dimension)
+    if commitments.twin_commitment(stretched, arity) != witness.twin_commitment:
+        raise ValueError("the stretched password does not open the twin commitment")
 
 
 def _face_commitment(face: FaceOpening, parameters: PassportParameters) -> int:
@@ -209,23 +229,13 @@ def _match(face: FaceOpening, parameters: PassportParameters) -> None:
         )
 
 
-def _path_inputs(witness: PassportWitness, depth: int) -> tuple[list[int], list[int], list[int]]:
-    current = witness.leaf
-    left: list[int] = []
-    right: list[int] = []
-    node: list[int] = []
-    if (path := witness.path) is not None:
-        if path.leaf != current:
-            raise ValueError("the path starts at another leaf")
-        if len(path.siblings) > depth or len(path.siblings) != len(path.node_is_right):
-            raise ValueError(f"a path has at most {depth} siblings, each with its side")
-        for sibling, is_right in zip(path.siblings, path.node_is_right, strict=True):
-            pair = (sibling, current) if is_right else (current, sibling)
-            current = compress(*pair)
-            left.append(pair[0])
-            right.append(pair[1])
-            node.append(current)
-        if current != path.root:
-            raise ValueError("the path leads to another root")
-    idle = depth - len(node)
-    return left + [current] * idle, right + [0] * idle, node + [current] * idle
+def _path(witness: PassportWitness, depth: int) -> PathInputs:
+    leaf, path = witness.leaf, witness.path
+    if path is None:
+        return path_inputs(leaf, (), (), depth)
+    if path.leaf != leaf:
+        raise ValueError("the path starts at another leaf")
+    found = path_inputs(leaf, path.siblings, path.node_is_right, depth)
+    if found.node[-1] != path.root:
+        raise ValueError("the path leads to another root")
+    return found

@@ -79,30 +79,43 @@ RULES = {
     ),
     "useFace boolean": Rule("passport.circom", "useFace * (useFace - 1) === 0;"),
     "usePassword boolean": Rule("passport.circom", "usePassword * (usePassword - 1) === 0;"),
-    "some kind": Rule("passport.circom", "(1 - useFace) * (1 - usePassword) === 0;"),
-    "face opening": Rule("passport.circom", "useFace * (faceCommitment - face.out) === 0;"),
-    "password opening": Rule(
-        "passport.circom", "usePassword * (passwordCommitment - password.out) === 0;"
+    "usePeople boolean": Rule("passport.circom", "usePeople * (usePeople - 1) === 0;"),
+    "some own kind": Rule("passport.circom", "(1 - useFace) * (1 - usePassword) === 0;"),
+    "two kinds at most": Rule("passport.circom", "both * useFace === 0;"),
+    "people opening": Rule(
+        "passport.circom", "usePeople * (guardianCommitment - shorter.out) === 0;"
     ),
+    "password opening": Rule(
+        "passport.circom", "(usePassword - both) * (passwordCommitment - shorter.out) === 0;"
+    ),
+    "twin opening": Rule("passport.circom", "both * (twinCommitment - longer.out) === 0;"),
+    "face opening": Rule("passport.circom", "useFace * (faceCommitment - longer.out) === 0;"),
     "template range": Rule("passport.circom", "= Signed(8)", "= Freely(8)"),
     "difference range": Rule("lib/distance.circom", "= Signed(DIFF", "= Freely(DIFF"),
     "distance": Rule("lib/distance.circom", "= AtMost(", "= NoMost("),
     "norm floor": Rule("lib/distance.circom", "= AtLeast(", "= NoLeast("),
+    "set opening": Rule("guardian_approval.circom", "setCommitment === set.out;"),
+    "approval nullifier": Rule("guardian_approval.circom", "nullifier === approval.out;"),
 }
-EVERY_CHECK = (ANY_RANGE, *(rule for rule in RULES.values() if not rule.replacement))
 
 PLACES = {
-    "membership": r"main\.(leaf\.out|pathLeft|pathRight)",
+    "membership": r"main\.(leaf\.|pathLeft|pathRight)",
     "next node": r"main\.(tree\.|pathNode|rootLevel)",
     "useFace boolean": r"main\.useFace",
     "usePassword boolean": r"main\.usePassword",
-    "some kind": r"main\.use(Face|Password)",
-    "face opening": r"main\.(useFace|faceCommitment|face\.)",
-    "password opening": r"main\.(usePassword|passwordCommitment|password\.)",
+    "usePeople boolean": r"main\.usePeople",
+    "some own kind": r"main\.use(Face|Password)",
+    "two kinds at most": r"main\.(both|useFace)",
+    "people opening": r"main\.(usePeople|guardianCommitment|shorter\.)",
+    "password opening": r"main\.(usePassword|both|passwordCommitment|shorter\.)",
+    "twin opening": r"main\.(both|twinCommitment|longer\.)",
+    "face opening": r"main\.(useFace|faceCommitment|longer\.)",
     "template range": r"main\.coordinate\[",
     "difference range": r"main\.match\.difference\[",
     "distance": r"main\.match\.distance\.",
     "norm floor": r"main\.norm\.norm\.",
+    "set opening": r"main\.(setCommitment|set\.)",
+    "approval nullifier": r"main\.(nullifier|approval\.)",
 }
 """For each rule, names of which every constraint of the rule holds one."""
 
@@ -172,16 +185,36 @@ class Built:
 
 
 class Forge:
-    """A circuit and its unchecked twin."""
+    """A circuit, the same with every check struck out, and with one."""
 
     def __init__(self, circuit: Circuit) -> None:
         self.circuit = circuit
-        self.parameters = PassportParameters.of(circuit)
         self.real = build(circuit)
+        self._mutants: dict[str, Built] = {}
+
+    @property
+    def parameters(self) -> PassportParameters:
+        return PassportParameters.of(self.circuit)
+
+    @property
+    def rules(self) -> dict[str, Rule]:
+        """The checks that this circuit has, by name."""
+        sources = {
+            "Passport": {"passport.circom", "lib/merkle.circom", "lib/distance.circom"},
+            "GuardianApproval": {"guardian_approval.circom", "lib/merkle.circom"},
+        }[self.circuit.template]
+        return {name: rule for name, rule in RULES.items() if rule.file in sources}
 
     @cached_property
     def unchecked(self) -> Built:
-        return build(replace(self.circuit, optimization="O0"), EVERY_CHECK)
+        struck = [rule for rule in self.rules.values() if not rule.replacement]
+        return build(replace(self.circuit, optimization="O0"), (ANY_RANGE, *struck))
+
+    def without(self, rule: str) -> Built:
+        """Compile the circuit without one rule, once."""
+        if rule not in self._mutants:
+            self._mutants[rule] = build(self.circuit, (self.rules[rule],))
+        return self._mutants[rule]
 
     def forged(self, inputs: Inputs) -> dict[str, int]:
         """Compute every wire from a lie, by signal name, checking nothing."""
@@ -253,25 +286,18 @@ def passport_512(manifest: Manifest) -> Forge:
 
 
 @pytest.fixture(scope="session")
+def approval(manifest: Manifest) -> Forge:
+    """The circuit of guardians' approvals: small enough to compile its mutants as it is."""
+    return Forge(manifest.circuit("guardian_approval"))
+
+
+@pytest.fixture(scope="session")
 def small(manifest: Manifest) -> Forge:
     """The same circuit template in miniature, where many mutants can be compiled."""
     original = manifest.circuit("passport")
     spec_id = original.params[3]
     params = (2, 8, 14400, spec_id, 7, 4, 2501)
     return Forge(replace(original, name="passport_small", params=params))
-
-
-@pytest.fixture(scope="session")
-def mutant(small: Forge) -> Callable[[str], Built]:
-    """Compile the miniature without one rule."""
-    built: dict[str, Built] = {}
-
-    def get(rule: str) -> Built:
-        if rule not in built:
-            built[rule] = build(small.circuit, (RULES[rule],))
-        return built[rule]
-
-    return get
 
 
 @pytest.fixture(scope="session")
@@ -295,7 +321,7 @@ ANCHOR = "0x" + "a1" * 20
 
 
 class Holder:
-    """A holder with a face and a password, for one circuit."""
+    """A holder with a face, a password and people, for one circuit."""
 
     def __init__(self, parameters: PassportParameters, seed: int = 1) -> None:
         self.parameters = parameters
@@ -307,7 +333,10 @@ class Holder:
         self.stretched = rng.randrange(R)
         self.face = commitments.face_commitment(self.template, self.face_salt, parameters.spec_id)
         self.password = commitments.password_commitment(self.stretched)
-        self.guardian = commitments.empty_guardian_commitment(rng.getrandbits(248))
+        arity = commitments.twin_arity(parameters.dimension)
+        self.twin = commitments.twin_commitment(self.stretched, arity)
+        self.people_key = rng.randrange(R)
+        self.guardian = commitments.guardian_commitment(self.people_key)
         self.scope, self.message = rng.getrandbits(248), rng.getrandbits(248)
         step = 3
         self.probe = tuple(a - rng.randint(-step, step) for a in self.template)
@@ -316,20 +345,31 @@ class Holder:
         known = {"template": self.template, "salt": self.face_salt, "probe": self.probe}
         return FaceOpening(**(known | changes))  # type: ignore[arg-type]
 
-    def witness(self, use: str = "both", **changes: object) -> PassportWitness:
-        """Return the holder's witness for a leaf proof; ``use`` is face, password or both."""
+    def openings(self) -> Inputs:
+        """Return the inputs that open each of the holder's commitments."""
+        return {
+            "coordinates": [a % R for a in self.template],
+            "faceSalt": self.face_salt,
+            "probe": [b % R for b in self.probe],
+            "stretched": self.stretched,
+            "peopleKey": self.people_key,
+        }
+
+    def witness(self, kinds: str = "FP", **changes: object) -> PassportWitness:
+        """Return the holder's witness for a leaf proof with face, password, guardians (F, P, G)."""
         known: dict[str, object] = {
             "secret": self.secret,
             "anchor": ANCHOR,
-            "epoch": 3,
             "face_commitment": self.face,
             "password_commitment": self.password,
+            "twin_commitment": self.twin,
             "guardian_commitment": self.guardian,
             "keys_salt": self.keys_salt,
             "scope": self.scope,
             "message": self.message,
-            "face": self.opening() if use != "password" else None,
-            "stretched": self.stretched if use != "face" else None,
+            "face": self.opening() if "F" in kinds else None,
+            "stretched": self.stretched if "P" in kinds else None,
+            "people_key": self.people_key if "G" in kinds else None,
         }
         return PassportWitness(**(known | changes))  # type: ignore[arg-type]
 
@@ -350,7 +390,7 @@ class Holder:
         return replace(witness, path=MerklePath(witness.leaf, node, siblings, sides))
 
     def inputs(self, witness: PassportWitness | None = None) -> Inputs:
-        """Build inputs of a proof at full depth with both kinds, or of the given witness."""
+        """Build inputs of a proof at full depth with face and password, or of a witness."""
         if witness is None:
             witness = self.deep(self.witness())
         return circuit_inputs(witness, self.parameters)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import isqrt
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mip_cli.crypto import commitments
-from mip_cli.crypto.commitments import TAG_KEYS, TAG_LEAF, TAG_NULLIFIER
+from mip_cli.crypto.commitments import (
+    TAG_GUARDIAN,
+    TAG_IDENTITY,
+    TAG_KEYS,
+    TAG_LEAF,
+    TAG_NULLIFIER,
+    TAG_PASSWORD,
+    TAG_TWIN,
+)
 from mip_cli.crypto.field import R
 from mip_cli.crypto.lean_tree import LeanTree
 from mip_cli.crypto.poseidon import poseidon
@@ -20,7 +26,6 @@ from mip_cli.crypto.poseidon2 import compress
 from mip_cli.errors import FaceMismatch, ProofInvalid
 from mip_cli.zk.passport_inputs import PassportWitness, public_signals
 
-CIRCUITS = Path(__file__).resolve().parents[2] / "circuits"
 Inputs = dict[str, Any]
 # ``holder`` and ``forge`` are conftest's Holder and Forge, which tests cannot import
 
@@ -71,17 +76,18 @@ def inputs_of(holder: Any, witness: PassportWitness) -> Inputs:
 
 TRUE: dict[str, Callable[[Any], PassportWitness]] = {
     "face and password": lambda h: h.deep(h.witness()),
-    "face only": lambda h: h.deep(h.witness("face")),
-    "password only": lambda h: h.deep(h.witness("password")),
+    "face only": lambda h: h.deep(h.witness("F")),
+    "password only": lambda h: h.deep(h.witness("P")),
+    "face and people": lambda h: h.deep(h.witness("FG")),
+    "password and people": lambda h: h.deep(h.witness("PG")),
     "leaf proof": lambda h: h.witness(),
+    "leaf proof with people": lambda h: h.witness("PG"),
     "tree of one": lambda h: h.in_tree(h.witness(), 1, 0),
     "tree of two, left": lambda h: h.in_tree(h.witness(), 2, 0),
     "tree of two, right": lambda h: h.in_tree(h.witness(), 2, 1),
     "lone last leaf of five": lambda h: h.in_tree(h.witness(), 5, 4),
     "lone last leaf of seven": lambda h: h.in_tree(h.witness(), 7, 6),
     "tree of thirty, depth 5": lambda h: h.in_tree(h.witness(), 30, 17),
-    "epoch 0": lambda h: h.deep(h.witness(epoch=0)),
-    "highest epoch": lambda h: h.deep(h.witness(epoch=2**32 - 1)),
     "message 0": lambda h: h.deep(h.witness(message=0)),
     "largest public inputs": lambda h: h.deep(h.witness(scope=R - 1, message=R - 1)),
     "distance at the threshold": lambda h: with_distance(h, [60, -60, 60, -60]),
@@ -90,8 +96,18 @@ TRUE: dict[str, Callable[[Any], PassportWitness]] = {
         h, [127, 127, 127, 127, -128, -128, -128, -128] * (h.parameters.dimension // 8)
     ),
     "norm at the floor": lambda h: with_fold_norm(h, h.parameters.fold_floor),
-    "unknown face of a password holder": lambda h: h.deep(h.witness("password", face_commitment=0)),
-    "unknown password of a face holder": lambda h: h.deep(h.witness("face", password_commitment=0)),
+    "only the password known": lambda h: h.deep(
+        h.witness("P", face_commitment=0, twin_commitment=0, guardian_commitment=0)
+    ),
+    "only the face known": lambda h: h.deep(
+        h.witness("F", password_commitment=0, twin_commitment=0, guardian_commitment=0)
+    ),
+    "face and people, no password": lambda h: h.deep(
+        h.witness("FG", password_commitment=0, twin_commitment=0)
+    ),
+    "password and people, no face": lambda h: h.deep(
+        h.witness("PG", face_commitment=0, password_commitment=0)
+    ),
 }
 
 
@@ -161,21 +177,33 @@ class Lie:
     inputs: Callable[[Any], Inputs]
 
 
-def changed(name: str, change: Callable[[int], int]) -> Callable[[Any], Inputs]:
+def changed(name: str, change: Callable[[int], int], kinds: str = "FP") -> Callable[[Any], Inputs]:
     """Change one input of a true statement; the path stays that of the true leaf."""
 
     def build(holder: Any) -> Inputs:
-        inputs = holder.inputs()
+        inputs = holder.inputs(holder.deep(holder.witness(kinds)))
         return inputs | {name: change(inputs[name]) % R}
 
     return build
 
 
-def swapped_keys(holder: Any) -> Inputs:
+def swapped(kinds: str, one: str, other: str) -> Callable[[Any], Inputs]:
     """Swap two commitments that are not opened; each is known, only the order is false."""
-    inputs = holder.inputs(holder.deep(holder.witness("password")))
-    face, guardian = inputs["faceCommitment"], inputs["guardianCommitment"]
-    return inputs | {"faceCommitment": guardian, "guardianCommitment": face}
+
+    def build(holder: Any) -> Inputs:
+        inputs = holder.inputs(holder.deep(holder.witness(kinds)))
+        names = (f"{one}Commitment", f"{other}Commitment")
+        return inputs | dict(zip(names, (inputs[name] for name in reversed(names)), strict=True))
+
+    return build
+
+
+def other_people(holder: Any) -> Inputs:
+    """Open the guardian commitment of another leaf."""
+    inputs = holder.inputs(holder.deep(holder.witness("FG")))
+    key = holder.people_key + 1
+    guardian = commitments.guardian_commitment(key)
+    return inputs | {"guardianCommitment": guardian, "peopleKey": key}
 
 
 def foreign_level(holder: Any) -> Inputs:
@@ -204,39 +232,68 @@ def free_node(holder: Any) -> Inputs:
     return inputs | climb(inputs, 0, left, right, holder.rng.randrange(R))
 
 
-def higher_level(holder: Any) -> Inputs:
-    """Show root + 2 although one kind is used."""
-    inputs = holder.inputs(holder.deep(holder.witness("password")))
-    nodes = inputs["pathNode"]
-    return inputs | {"pathNode": [*nodes[:-1], nodes[-1] + 1]}
-
-
-def flags(use_face: int, use_password: int) -> Callable[[Any], Inputs]:
-    return lambda holder: holder.inputs() | {"useFace": use_face, "usePassword": use_password}
-
-
-def committed(**keys: Callable[[Any], int]) -> Callable[[Any], Inputs]:
-    """Enrol with commitments that the holder's own openings do not open."""
+def other_level(kinds: str, step: int) -> Callable[[Any], Inputs]:
+    """Show the root with another level than that of the kinds used."""
 
     def build(holder: Any) -> Inputs:
-        values = {name: make(holder) for name, make in keys.items()}
-        unused = holder.deep(holder.witness(face=None, **values))  # password only
-        if "password_commitment" in keys:
-            unused = holder.deep(holder.witness(stretched=None, **values))
-        return holder.inputs(unused) | {
-            "useFace": 1,
-            "usePassword": 1,
-            "coordinates": [a % R for a in holder.template],
-            "faceSalt": holder.face_salt,
-            "probe": [b % R for b in holder.probe],
-            "stretched": holder.stretched,
-        }
+        inputs = holder.inputs(holder.deep(holder.witness(kinds)))
+        nodes = inputs["pathNode"]
+        return inputs | {"pathNode": [*nodes[:-1], (nodes[-1] + step) % R]}
 
     return build
 
 
-def other_tag(holder: Any) -> int:
-    return poseidon(commitments.TAG_IDENTITY, holder.stretched)
+Flags = tuple[int, int, int]
+"""useFace, usePassword, usePeople."""
+
+
+def flags(*use: int) -> Callable[[Any], Inputs]:
+    return claim((use[0], use[1], use[2]))
+
+
+def claim(use: Flags, **enrolled_as: Callable[[Any], int]) -> Callable[[Any], Inputs]:
+    """Enrol with other commitments, then use kinds with the holder's own openings."""
+
+    def build(holder: Any) -> Inputs:
+        values = {name: make(holder) % R for name, make in enrolled_as.items()}
+        kind = "P" if "face_commitment" in values else "F"  # one that opens for this leaf
+        witness = holder.deep(holder.witness(kind, **values))
+        chosen = dict(zip(("useFace", "usePassword", "usePeople"), use, strict=True))
+        return holder.inputs(witness) | holder.openings() | chosen
+
+    return build
+
+
+def blended(share: int) -> Callable[[Any], int]:
+    """Return the guardian commitment that ``usePeople = share`` opens, were it not boolean."""
+
+    def make(holder: Any) -> int:
+        tag = TAG_PASSWORD + share * (TAG_GUARDIAN - TAG_PASSWORD)
+        opening = holder.stretched + share * (holder.people_key - holder.stretched)
+        return poseidon(tag % R, opening % R)
+
+    return make
+
+
+def twin_with(*rest: int) -> Callable[[Any], int]:
+    """Return a twin whose last places are not empty, or whose shape is another."""
+
+    def make(holder: Any) -> int:
+        arity = commitments.twin_arity(holder.parameters.dimension)
+        places = [0] * (arity - 2 - len(rest)) + list(rest)
+        if not rest:
+            places = [0] * (arity - 1)
+        return poseidon(TAG_TWIN, holder.stretched, *places)
+
+    return make
+
+
+HALF = pow(2, -1, R)
+
+
+def tagged(tag: int, opening: str) -> Callable[[Any], int]:
+    """Return a commitment to one of the holder's openings under a tag of choice."""
+    return lambda holder: poseidon(tag, getattr(holder, opening))
 
 
 def other_spec(holder: Any) -> int:
@@ -244,11 +301,14 @@ def other_spec(holder: Any) -> int:
     return commitments.face_commitment(holder.template, holder.face_salt, spec_id)
 
 
-def other_face(holder: Any) -> Inputs:
-    inputs = holder.inputs()
-    impostor = [(value + 50) % R for value in inputs["coordinates"]]
-    impostor = [value if value < 128 or value > R - 129 else 100 for value in impostor]
-    return inputs | {"coordinates": impostor, "probe": impostor}
+def other_face(kinds: str) -> Callable[[Any], Inputs]:
+    def build(holder: Any) -> Inputs:
+        inputs = holder.inputs(holder.deep(holder.witness(kinds)))
+        impostor = [(value + 50) % R for value in inputs["coordinates"]]
+        impostor = [value if value < 128 or value > R - 129 else 100 for value in impostor]
+        return inputs | {"coordinates": impostor, "probe": impostor}
+
+    return build
 
 
 def alias(first: int, carry: int) -> Callable[[Any], Inputs]:
@@ -324,10 +384,21 @@ def untagged_keys(holder: Any) -> Inputs:
     """Show a tree whose leaf holds a keys root without its tag."""
 
     def leaf(witness: PassportWitness) -> int:
-        keys = compress(holder.face, holder.password, holder.guardian, holder.keys_salt)
+        keys = compress(holder.face, holder.password, holder.twin, holder.keys_salt)
         assert keys != (keys + TAG_KEYS) % R
         identity = commitments.identity_commitment(holder.secret)
-        return commitments.leaf(identity, witness.anchor, keys, witness.epoch)
+        return commitments.leaf(identity, witness.anchor, keys, holder.guardian)
+
+    return under_leaf(holder, leaf)
+
+
+def swapped_leaf(holder: Any) -> Inputs:
+    """Show a tree whose leaf has guardian commitment and keys root in each other's place."""
+
+    def leaf(witness: PassportWitness) -> int:
+        keys = commitments.keys_root(holder.face, holder.password, holder.twin, holder.keys_salt)
+        identity = commitments.identity_commitment(holder.secret)
+        return commitments.leaf(identity, witness.anchor, holder.guardian, keys)
 
     return under_leaf(holder, leaf)
 
@@ -342,7 +413,7 @@ def under_leaf(holder: Any, leaf: Callable[[PassportWitness], int]) -> Inputs:
 
 
 def planted(role: str, jump: bool) -> Callable[[Any], Inputs]:
-    """Enrol a second leaf, of another anchor, as one's own keys root or identity commitment.
+    """Enrol a second leaf, of another anchor, as a value that one chooses for one's own leaf.
 
     The real leaf R = C4(..., planted, ...) + TAG is in the tree; claim that the planted one is.
     """
@@ -350,8 +421,10 @@ def planted(role: str, jump: bool) -> Callable[[Any], Inputs]:
     def build(holder: Any) -> Inputs:
         hidden = holder.witness(anchor="0x" + "b2" * 20)
         identity = commitments.identity_commitment(holder.secret)
-        roles = {"identity": identity, "keys root": 7} | {role: hidden.leaf}
-        real = commitments.leaf(roles["identity"], hidden.anchor, roles["keys root"], 0)
+        roles = {"identity": identity, "keys root": 7, "people": 8} | {role: hidden.leaf}
+        real = commitments.leaf(
+            roles["identity"], hidden.anchor, roles["keys root"], roles["people"]
+        )
         tree = LeanTree([real, holder.rng.randrange(R)])
         (sibling,) = tree.path(0).siblings
         inputs = holder.inputs(hidden)  # an empty path: every level idle
@@ -376,37 +449,108 @@ LIES: dict[str, Lie] = {
     "secret 0": Lie("membership", changed("secret", lambda _: 0)),
     "another anchor": Lie("membership", changed("anchor", lambda x: x + 1)),
     "an anchor above 160 bits": Lie("membership", changed("anchor", lambda x: x + 2**160)),
-    "another epoch": Lie("membership", changed("epoch", lambda x: x + 1)),
     "another keys salt": Lie("membership", changed("keysSalt", lambda x: x + 1)),
     "another guardian": Lie("membership", changed("guardianCommitment", lambda x: x + 1)),
-    "swapped commitments": Lie("membership", swapped_keys),
+    "another twin": Lie("membership", changed("twinCommitment", lambda x: x + 1)),
+    "the people of another leaf": Lie("membership", other_people),
+    "swapped face and twin": Lie("membership", swapped("P", "face", "twin")),
+    "swapped password and twin": Lie("membership", swapped("F", "password", "twin")),
+    "swapped face and password": Lie("membership", swapped("PG", "face", "password")),
+    "swapped twin and guardian": Lie("membership", swapped("FP", "twin", "guardian")),
+    "swapped keys root and guardian": Lie("membership", swapped_leaf),
     "operands without the node": Lie("membership", foreign_level),
     "a leaf without its tag": Lie("membership", untagged_leaf),
     "a keys root without its tag": Lie("membership", untagged_keys),
     "a leaf planted as keys root": Lie("membership", planted("keys root", False)),
     "a leaf planted as identity": Lie("membership", planted("identity", False)),
+    "a leaf planted as people": Lie("membership", planted("people", False)),
+    "a jump from planted people": Lie("next node", planted("people", True)),
     "a jump from a planted keys root": Lie("next node", planted("keys root", True)),
     "a jump from a planted identity": Lie("next node", planted("identity", True)),
     "any node sent up": Lie("next node", free_node),
-    "a higher level": Lie("next node", higher_level),
-    "useFace 2": Lie("useFace boolean", flags(2, 1)),
-    "useFace -1": Lie("useFace boolean", flags(R - 1, 1)),
-    "usePassword 2": Lie("usePassword boolean", flags(1, 2)),
-    "usePassword -1": Lie("usePassword boolean", flags(1, R - 1)),
-    "no kind at all": Lie("some kind", flags(0, 0)),
-    "another face": Lie("face opening", other_face),
+    "level 2 of a password": Lie("next node", other_level("P", 1)),
+    "level 3 of a face": Lie("next node", other_level("F", 2)),
+    "level 3 of face and password": Lie("next node", other_level("FP", 1)),
+    "level 2 of face and people": Lie("next node", other_level("FG", -1)),
+    "useFace 2": Lie("useFace boolean", flags(2, 1, 0)),
+    "useFace -1": Lie("useFace boolean", flags(R - 1, 1, 0)),
+    "usePassword 2": Lie("usePassword boolean", flags(1, 2, 0)),
+    "usePassword -1": Lie("usePassword boolean", flags(1, R - 1, 0)),
+    "usePeople 2": Lie("usePeople boolean", claim((1, 0, 2), guardian_commitment=blended(2))),
+    "usePeople -1": Lie("usePeople boolean", claim((1, 0, R - 1), guardian_commitment=blended(-1))),
+    "half of the people: level 2 of a face": Lie(
+        "usePeople boolean", claim((1, 0, HALF), guardian_commitment=blended(HALF))
+    ),
+    "no kind at all": Lie("some own kind", flags(0, 0, 0)),
+    "the people alone: level 2": Lie("some own kind", flags(0, 0, 1)),
+    "all three kinds: a twin as face": Lie(
+        "two kinds at most", claim((1, 1, 1), face_commitment=lambda h: h.twin)
+    ),
+    "another people key beside a face": Lie(
+        "people opening", changed("peopleKey", lambda x: x + 1, "FG")
+    ),
+    "another people key beside a password": Lie(
+        "people opening", changed("peopleKey", lambda x: x + 1, "PG")
+    ),
+    "people who never were": Lie(
+        "people opening", claim((1, 0, 1), guardian_commitment=lambda h: h.people_key)
+    ),
+    "a password commitment as people": Lie(
+        "people opening", claim((1, 0, 1), guardian_commitment=tagged(TAG_PASSWORD, "people_key"))
+    ),
+    "the password as people": Lie(
+        "people opening", claim((1, 0, 1), guardian_commitment=tagged(TAG_GUARDIAN, "stretched"))
+    ),
+    "guardian commitment 0": Lie(
+        "people opening", claim((1, 0, 1), guardian_commitment=lambda _: 0)
+    ),
+    "another face": Lie("face opening", other_face("FP")),
+    "another face beside people": Lie("face opening", other_face("FG")),
     "another face salt": Lie("face opening", changed("faceSalt", lambda x: x + 1)),
-    "a face of another spec": Lie("face opening", committed(face_commitment=other_spec)),
+    "a face of another spec": Lie("face opening", claim((1, 1, 0), face_commitment=other_spec)),
     "a password commitment as face": Lie(
-        "face opening", committed(face_commitment=lambda h: h.password)
+        "face opening", claim((1, 1, 0), face_commitment=lambda h: h.password)
     ),
-    "face commitment 0": Lie("face opening", committed(face_commitment=lambda _: 0)),
+    "a twin as face": Lie("face opening", claim((1, 0, 0), face_commitment=lambda h: h.twin)),
+    "a twin as face beside people": Lie(
+        "face opening", claim((1, 0, 1), face_commitment=lambda h: h.twin)
+    ),
+    "face commitment 0": Lie("face opening", claim((1, 1, 0), face_commitment=lambda _: 0)),
     "another password": Lie("password opening", changed("stretched", lambda x: x + 1)),
-    "a password of another tag": Lie("password opening", committed(password_commitment=other_tag)),
-    "a face commitment as password": Lie(
-        "password opening", committed(password_commitment=lambda h: h.face)
+    "a password of another tag": Lie(
+        "password opening", claim((1, 1, 0), password_commitment=tagged(TAG_IDENTITY, "stretched"))
     ),
-    "password commitment 0": Lie("password opening", committed(password_commitment=lambda _: 0)),
+    "a guardian commitment as password": Lie(
+        "password opening", claim((1, 1, 0), password_commitment=tagged(TAG_GUARDIAN, "stretched"))
+    ),
+    "the people key as password": Lie(
+        "password opening", claim((1, 1, 0), password_commitment=tagged(TAG_PASSWORD, "people_key"))
+    ),
+    "a face commitment as password": Lie(
+        "password opening", claim((1, 1, 0), password_commitment=lambda h: h.face)
+    ),
+    "a twin as password": Lie(
+        "password opening", claim((0, 1, 0), password_commitment=lambda h: h.twin)
+    ),
+    "password commitment 0": Lie(
+        "password opening", claim((1, 1, 0), password_commitment=lambda _: 0)
+    ),
+    "another password beside people": Lie(
+        "twin opening", changed("stretched", lambda x: x + 1, "PG")
+    ),
+    "a password commitment as twin": Lie(
+        "twin opening", claim((0, 1, 1), twin_commitment=lambda h: h.password)
+    ),
+    "a face commitment as twin": Lie(
+        "twin opening", claim((0, 1, 1), twin_commitment=lambda h: h.face)
+    ),
+    "the people key as twin": Lie(
+        "twin opening",
+        claim((0, 1, 1), twin_commitment=lambda h: poseidon(TAG_TWIN, h.people_key, 0)),
+    ),
+    "a twin of another shape": Lie("twin opening", claim((0, 1, 1), twin_commitment=twin_with())),
+    "a twin with more in it": Lie("twin opening", claim((0, 1, 1), twin_commitment=twin_with(1))),
+    "twin commitment 0": Lie("twin opening", claim((0, 1, 1), twin_commitment=lambda _: 0)),
     "coordinate 128 aliasing -128": Lie("template range", alias(128, -1)),
     "coordinate -129 aliasing 127": Lie("template range", alias(-129, 1)),
     "difference 64": Lie("difference range", moved_probe([64])),
@@ -431,36 +575,27 @@ def test_forged_witness__breaks_its_rule(lie: str, passport: Any, holder: Any) -
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_forged_witness__passes_without_its_rule(
-    lie: str, small: Any, small_holder: Any, mutant: Any
-) -> None:
+def test_forged_witness__passes_without_its_rule(lie: str, small: Any, small_holder: Any) -> None:
     found = LIES[lie]
     inputs = found.inputs(small_holder)
     assert small.strays(inputs, found.rule) == []
-    without = mutant(found.rule)
+    without = small.without(found.rule)
     assert without.unsatisfied(without.place(small.forged(inputs))) == []
 
 
-def test_sources__compute_nothing_by_hint() -> None:
-    """A value assigned and not constrained in one step is how circuits come to be forgeable."""
-    sources = [*CIRCUITS.glob("*.circom"), *CIRCUITS.glob("lib/*.circom")]
-    assert len(sources) >= 7
-    assert [path.name for path in sources if "<--" in path.read_text()] == []
+def test_lies__try_every_rule(passport: Any) -> None:
+    assert {lie.rule for lie in LIES.values()} == set(passport.rules)
 
 
-def test_rules__are_all_the_checks_of_the_sources(rules: Any) -> None:
-    """So that no check is added without a lie that only it refuses."""
-    assert {lie.rule for lie in LIES.values()} == set(rules)
-    sources = [*CIRCUITS.glob("*.circom"), *CIRCUITS.glob("lib/*.circom")]
-    text = "\n".join(path.read_text() for path in sources)
-    assert text.count("===") == sum("===" in rule.check for rule in rules.values())
-    ranges = re.findall(r"= (?:Signed|AtMost|AtLeast)\(", text)
-    assert len(ranges) == sum("===" not in rule.check for rule in rules.values())
-
-
-def test_wires__each_bound_by_some_constraint(passport: Any, holder: Any) -> None:
+@pytest.mark.parametrize(
+    ("kinds", "idle"), [("FP", "peopleKey"), ("FG", "stretched"), ("PG", "faceSalt")]
+)
+def test_wires__each_bound_by_some_constraint(
+    kinds: str, idle: str, passport: Any, holder: Any
+) -> None:
+    """But for one opening of the kind that is not used, which nothing shown depends on."""
     real = passport.real
-    values = real.witness(holder.inputs())
+    values = real.witness(holder.inputs(holder.deep(holder.witness(kinds))))
     rows_of: dict[int, list[int]] = {}
     for index, row in enumerate(real.rows):
         for wire in {wire for side in row for wire in side}:
@@ -479,7 +614,7 @@ def test_wires__each_bound_by_some_constraint(passport: Any, holder: Any) -> Non
         for wire in range(1, real.r1cs.wires)
         if not any(breaks(index, wire) for index in rows_of.get(wire, ()))
     ]
-    assert loose == []
+    assert loose == [[f"main.{idle}"]]
 
 
 def test_congruent_public_input__is_the_same_witness(passport: Any, holder: Any) -> None:

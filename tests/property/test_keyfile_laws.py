@@ -42,7 +42,7 @@ passport_secrets = st.builds(
     template=st.lists(st.integers(-128, 127), min_size=1, max_size=512).map(tuple),
     face_salt=elements,
     keys_salt=elements,
-    guardian_salt=elements,
+    guardian_commitment=elements,
     password_kdf=kdfs,
     chain_id=st.none() | counts,
     registry=st.none() | addresses,
@@ -90,7 +90,7 @@ def sealed(tmp_path_factory):
         template=(0,),
         face_salt=0,
         keys_salt=0,
-        guardian_salt=0,
+        guardian_commitment=0,
         password_kdf=KdfParams(bytes(32), 16, 1, 1),
     )
     keyfile.create(path, secrets, b"password", limits=CHEAP)

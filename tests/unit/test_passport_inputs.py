@@ -26,18 +26,19 @@ PARAMETERS = PassportParameters(
 TEMPLATE = (20, 30, -10, 40, 5, -60, 70, 90)
 PROBE = (22, 30, -10, 25, 5, -60, 70, 90)  # squared distance 229
 ANCHOR = "0x" + "a1" * 20
+PEOPLE = 13
 
 
 @pytest.fixture
 def witness() -> PassportWitness:
-    """A leaf proof with face and password."""
+    """A leaf proof with face and password, of one who could use people too."""
     return PassportWitness(
         secret=11,
         anchor=ANCHOR,
-        epoch=2,
         face_commitment=commitments.face_commitment(TEMPLATE, 5, PARAMETERS.spec_id),
         password_commitment=commitments.password_commitment(77),
-        guardian_commitment=13,
+        twin_commitment=commitments.twin_commitment(77, 3),
+        guardian_commitment=commitments.guardian_commitment(PEOPLE),
         keys_salt=17,
         scope=19,
         message=23,
@@ -49,7 +50,7 @@ def witness() -> PassportWitness:
 def test_circuit_inputs__of_a_leaf_proof(witness: PassportWitness) -> None:
     inputs = circuit_inputs(witness, PARAMETERS)
     leaf = witness.leaf
-    assert inputs["useFace"] == inputs["usePassword"] == 1
+    assert (inputs["useFace"], inputs["usePassword"], inputs["usePeople"]) == (1, 1, 0)
     assert inputs["coordinates"] == [value % R for value in TEMPLATE]
     assert inputs["pathLeft"] == inputs["pathNode"] == [leaf] * 3
     assert inputs["pathRight"] == [0] * 3
@@ -77,6 +78,40 @@ def test_circuit_inputs__fill_an_unused_kind_with_a_dummy(witness: PassportWitne
     assert fold_norm(password_only["coordinates"], 4) >= PARAMETERS.fold_floor  # type: ignore[arg-type]
     face_only = circuit_inputs(replace(witness, stretched=None), PARAMETERS)
     assert (face_only["usePassword"], face_only["stretched"]) == (0, 0)
+    assert (face_only["usePeople"], face_only["peopleKey"]) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "flags", "level"),
+    [
+        ({}, (1, 1, 0), 2),
+        ({"stretched": None}, (1, 0, 0), 1),
+        ({"face": None}, (0, 1, 0), 1),
+        ({"stretched": None, "people_key": PEOPLE}, (1, 0, 1), 3),
+        ({"face": None, "people_key": PEOPLE}, (0, 1, 1), 3),
+    ],
+)
+def test_level__of_each_choice_of_kinds(
+    witness: PassportWitness, changes: dict[str, object], flags: tuple[int, ...], level: int
+) -> None:
+    chosen = replace(witness, **changes)  # type: ignore[arg-type]
+    inputs = circuit_inputs(chosen, PARAMETERS)
+    assert (inputs["useFace"], inputs["usePassword"], inputs["usePeople"]) == flags
+    assert inputs["peopleKey"] == (PEOPLE if flags[2] else 0)
+    assert chosen.level == level
+    assert public_signals(chosen)[0] == chosen.leaf + level
+
+
+def test_twin__is_what_a_password_opens_beside_the_people(witness: PassportWitness) -> None:
+    """As in the circuit: of the two commitments to the password each proof opens one."""
+    circuit_inputs(replace(witness, twin_commitment=5), PARAMETERS)
+    with_people = replace(witness, face=None, people_key=PEOPLE)
+    circuit_inputs(replace(with_people, password_commitment=5), PARAMETERS)
+    with pytest.raises(ValueError, match="does not open the twin"):
+        circuit_inputs(replace(with_people, twin_commitment=5), PARAMETERS)
+    of_other_shape = commitments.twin_commitment(77, 7)
+    with pytest.raises(ValueError, match="does not open the twin"):
+        circuit_inputs(replace(with_people, twin_commitment=of_other_shape), PARAMETERS)
 
 
 def test_circuit_inputs__are_the_same_dummies_for_everybody(witness: PassportWitness) -> None:
@@ -118,10 +153,13 @@ def test_match__reverts_beyond_a_limit(witness: PassportWitness, probe: tuple[in
         ({"scope": 19 + R}, "scope is not a canonical"),
         ({"message": -1}, "message is not a canonical"),
         ({"keys_salt": R}, "keys_salt is not a canonical"),
-        ({"epoch": 2**32}, "32 bits"),
-        ({"epoch": -1}, "32 bits"),
+        ({"twin_commitment": R}, "twin_commitment is not a canonical"),
         ({"anchor": "0x12"}, "40 hex digits"),
         ({"face": None, "stretched": None}, "face or the password"),
+        ({"face": None, "stretched": None, "people_key": PEOPLE}, "face or the password"),
+        ({"people_key": PEOPLE}, "two kinds at most"),
+        ({"stretched": None, "people_key": PEOPLE + 1}, "does not open the guardian"),
+        ({"stretched": None, "people_key": R}, "not a canonical"),
         ({"face_commitment": 5}, "do not open the face"),
         ({"face": FaceOpening(TEMPLATE, 6, PROBE)}, "do not open the face"),
         ({"face": FaceOpening(TEMPLATE[1:], 5, PROBE[1:])}, "8 coordinates"),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mip_cli.crypto import binding, commitments
+from mip_cli.crypto import binding, commitments, guardian_set
 from mip_cli.crypto.field import R
 from mip_cli.crypto.lean_tree import LeanTree
 from mip_cli.crypto.poseidon import poseidon
@@ -22,6 +22,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def vectors(name: str) -> Any:
     return json.loads((ROOT / "tests" / "vectors" / f"{name}.json").read_text())
+
+
+ADDRESSES = {"anchor", "recovery", "registry"}
+"""Members that hold addresses."""
 
 
 def numbers(texts: list[str]) -> list[int]:
@@ -91,10 +95,10 @@ def test_poseidon2__gives_the_vectors() -> None:
 
 def test_tags__are_their_texts() -> None:
     tags = vectors("commitments")["tags"]
-    assert len(set(tags.values())) == len(tags) == 7
+    assert len(set(tags.values())) == len(tags) == 11
     for name, value in tags.items():
         text = int(value).to_bytes(32, "big").lstrip(b"\0").decode()
-        assert text == f"mip.{name}/1"
+        assert text == f"mip.{name.replace('_', '.')}/1"
         assert getattr(commitments, f"TAG_{name.upper()}") == int(value)
 
 
@@ -112,13 +116,14 @@ def test_commitments__give_the_vectors() -> None:
         keys = commitments.keys_root(
             known["face_commitment"],
             commitments.password_commitment(known["stretched"]),
-            commitments.empty_guardian_commitment(known["guardian_salt"]),
+            commitments.twin_commitment(known["stretched"], known["twin_arity"]),
             known["keys_salt"],
         )
+        guardian = commitments.guardian_commitment(known["people_key"])
         identity = commitments.identity_commitment(secret)
         assert identity == known["identity_commitment"]
         assert keys == known["keys_root"]
-        assert commitments.leaf(identity, anchor, keys, known["epoch"]) == known["leaf"]
+        assert commitments.leaf(identity, anchor, keys, guardian) == known["leaf"]
         assert commitments.nullifier(secret, anchor, scope) == known["nullifier"]
 
 
@@ -126,6 +131,7 @@ def test_tree__gives_the_vectors() -> None:
     document = vectors("tree")
     revoked = int(document["revoked"])
     assert binding.revoked_leaf() == revoked
+    assert binding.frozen_leaf() == int(document["frozen"]) != revoked
     for case in document["cases"]:
         tree = LeanTree(numbers(case["leaves"]))
         assert (tree.root, tree.depth) == (int(case["root"]), case["depth"])
@@ -154,11 +160,53 @@ def test_scope_and_message__give_the_vectors() -> None:
         assert message == int(case["message"]) < 2**248
 
 
+def test_guardian__gives_the_vectors() -> None:
+    document = vectors("guardian")
+    assert document["depth"] == guardian_set.SET_DEPTH
+    for case in document["cases"]:
+        leaves, siblings = tuple(numbers(case["leaves"])), tuple(numbers(case["siblings"]))
+        texts = {name: x for name, x in case.items() if name not in ADDRESSES}
+        known = {name: int(x) for name, x in texts.items() if not isinstance(x, list)}
+        secret, position = known["guardian_secret"], known["position"]
+        assert guardian_set.guardian_leaf(secret, known["guardian_salt"]) == leaves[position]
+        found = guardian_set.GuardianSet(
+            leaves, known["threshold"], known["quorum"], known["set_salt"]
+        )
+        assert found.thresholds == known["thresholds"]
+        assert found.root == known["set_root"]
+        assert found.commitment == known["set_commitment"]
+        assert found.path(position) == siblings
+        passport = (
+            known["chain_id"],
+            case["recovery"],
+            case["registry"],
+            known["identity_commitment"],
+            case["anchor"],
+            known["guardian_epoch"],
+        )
+        request = binding.recovery_request(*passport, known["nonce"], known["new_keys_root"])
+        cancellation = binding.cancel_request(*passport, known["changes"])
+        assert request == known["request"] < 2**248
+        assert cancellation == known["cancellation"] < 2**248
+        assert guardian_set.approval_nullifier(secret, request) == known["approval_nullifier"]
+        found_nullifier = guardian_set.approval_nullifier(secret, cancellation)
+        assert found_nullifier == known["cancellation_nullifier"]
+
+
+def test_requests__bind_every_field() -> None:
+    whole = (31337, "0x" + "9e" * 20, "0x" + "4e" * 20, 5, "0x" + "a1" * 20, 0, 0, 7)
+    other = (1, "0x" + "9f" * 20, "0x" + "4f" * 20, 6, "0x" + "a2" * 20, 1, 1, 8)
+    single = [(*whole[:i], other[i], *whole[i + 1 :]) for i in range(len(whole))]
+    found = {binding.recovery_request(*fields) for fields in (whole, *single)}
+    found |= {binding.cancel_request(*fields[:-1]) for fields in (whole, *single[:-1])}
+    assert len(found) == 9 + 8
+
+
 def test_vectors__hold_canonical_elements_only() -> None:
     def check(value: Any) -> None:
         if isinstance(value, dict):
             for name, part in value.items():
-                if name not in {"chain_id", "nonce", "deadline"}:
+                if name not in {"chain_id", "nonce", "deadline", "guardian_epoch", "changes"}:
                     check(part)
         elif isinstance(value, list):
             for part in value:
@@ -166,7 +214,7 @@ def test_vectors__hold_canonical_elements_only() -> None:
         elif isinstance(value, str) and value.isdigit():
             assert int(value) < R
 
-    for name in ("binding", "commitments", "passport", "poseidon", "poseidon2", "tree"):
+    for name in ("binding", "commitments", "guardian", "passport", "poseidon", "poseidon2", "tree"):
         check(vectors(name))
 
 
