@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-CIRCUITS = Path(__file__).resolve().parents[2] / "circuits"
+import pytest
+from forge import CIRCUITS, RULES, Built, Forge
 
 
 def sources() -> list[Path]:
@@ -19,13 +20,49 @@ def test_sources__compute_nothing_by_hint() -> None:
     assert [path.name for path in sources() if "<--" in path.read_text()] == []
 
 
-def test_rules__are_all_the_checks_of_the_sources(rules: Any) -> None:
+def test_rules__are_all_the_checks_of_the_sources() -> None:
     """So that no check is added without a lie that only it refuses."""
     text = "\n".join(path.read_text() for path in sources())
-    assert text.count("===") == sum("===" in rule.check for rule in rules.values())
+    assert text.count("===") == sum("===" in rule.check for rule in RULES.values())
     ranges = re.findall(r"= (?:Signed|AtMost|AtLeast)\(", text)
-    assert len(ranges) == sum("===" not in rule.check for rule in rules.values())
+    assert len(ranges) == sum("===" not in rule.check for rule in RULES.values())
 
 
-def test_rules__belong_to_a_circuit_each(rules: Any, passport: Any, approval: Any) -> None:
-    assert {*passport.rules, *approval.rules} == set(rules)
+def test_rules__belong_to_a_circuit_each(passport: Forge, approval: Forge) -> None:
+    assert {*passport.rules, *approval.rules} == set(RULES)
+
+
+def test_cost__is_what_header_and_specification_say(
+    passport: Forge, passport_512: Forge, approval: Forge
+) -> None:
+    specification = (CIRCUITS.parent / "docs" / "protocol.md").read_text()
+    for forge in (passport, passport_512, approval):
+        cost = f"{forge.real.r1cs.constraints:,}"
+        header = (CIRCUITS / forge.circuit.file).read_text().split("pragma", 1)[0]
+        assert re.search(rf"\b{cost} at \({forge.circuit.params[0]}\b", header)
+        assert re.search(rf"\b{cost}\b", specification)
+
+
+@pytest.mark.parametrize(
+    ("file", "template", "params", "cost"),
+    [
+        ("commitment", "IdentityCommitment", (), 237),
+        ("commitment", "ShortCommitment", (), 241),
+        ("commitment", "LongCommitment", (128, 1), 387),
+        ("commitment", "LongCommitment", (512, 1), 1164),
+        ("commitment", "KeysRoot", (), 264),
+        ("commitment", "Leaf", (), 264),
+        ("guardian", "GuardianLeaf", (), 258),
+        ("guardian", "SetCommitment", (), 294),
+        ("guardian", "ApprovalNullifier", (), 258),
+        ("nullifier", "Nullifier", (), 294),
+        ("merkle", "MerkleRoot", (1,), 218),
+    ],
+)
+def test_cost__of_each_part(
+    file: str, template: str, params: tuple[int, ...], cost: int, part: Callable[..., Built]
+) -> None:
+    built = part(f"lib/{file}.circom", template, *params)
+    assert built.r1cs.constraints == cost
+    header = (CIRCUITS / f"lib/{file}.circom").read_text().split("pragma", 1)[0]
+    assert re.search(rf"\b{cost}\b", header)
