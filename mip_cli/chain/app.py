@@ -14,7 +14,7 @@ from typing import Any
 
 from mip_cli.chain.abi import encode, parse_argument, parse_signature, selector, text, words
 from mip_cli.chain.faults import NodeRefused
-from mip_cli.chain.registry import PRESENTATION, encode_presentation
+from mip_cli.chain.presentations import PRESENTATION, encode_presentation
 from mip_cli.chain.reverts import translate
 from mip_cli.chain.rpc import RpcClient, call_object
 from mip_cli.chain.values import Call

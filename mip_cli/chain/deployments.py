@@ -12,9 +12,14 @@ from mip_cli.errors import FileInvalid
 from mip_cli.units import Address
 
 SCHEMA = "mip.deployment/1"
-REGISTRY = "PassportRegistry"
-VERIFIER = "PassportVerifier"
 POSEIDON2 = "Poseidon2"
+VERIFIER = "PassportVerifier"
+GUARDIAN_VERIFIER = "GuardianVerifier"
+RECOVERY = "GuardianRecovery"
+REGISTRY = "PassportRegistry"
+EPOCHS = "PseudonymEpochs"
+CIRCUITS = {VERIFIER: "passport", GUARDIAN_VERIFIER: "guardian_approval"}
+"""Which circuit's verifying key each verifier holds."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,16 @@ class Deployment:
     def verifier(self) -> Address:
         """The verifier of the passport circuit."""
         return self.address(VERIFIER)
+
+    @property
+    def recovery(self) -> Address:
+        """The guardian recovery contract."""
+        return self.address(RECOVERY)
+
+    @property
+    def epochs(self) -> Address:
+        """The pseudonym epochs."""
+        return self.address(EPOCHS)
 
     def to_json(self) -> bytes:
         """Write the record, the same bytes for the same deployment."""

@@ -17,6 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from mip_cli.chain.keys import Signer
+from mip_cli.chain.logs import time_of
 from mip_cli.chain.rpc import RpcClient
 from mip_cli.errors import ConfigInvalid, EnvironmentFault, MipError, ToolMissing, UsageFault
 
@@ -28,6 +29,8 @@ STOP_TIMEOUT = 10.0
 """Seconds a node may take to write its state and leave."""
 STATE_INTERVAL = 2
 """Seconds between two dumps of the state; what a kill loses at most."""
+MAX_ADVANCE = 366 * 86_400
+"""Seconds by which the clock goes forward at once at most."""
 MNEMONIC = "test test test test test test test test test test test junk"
 """The well-known test accounts; public, worthless outside local chains."""
 TEST_KEYS = (
@@ -138,6 +141,26 @@ class Devnet:
         self._pid_file.unlink(missing_ok=True)
         return found
 
+    def advance(self, seconds: int) -> tuple[Running, int]:
+        """Put the clock of the chain forward by some seconds and make a block.
+
+        Returns the node and the Unix time of the new block. Only for a node that was started
+        here: raises ``EnvironmentFault`` when none runs.
+        """
+        if not 0 < seconds <= MAX_ADVANCE:
+            raise ConfigInvalid(f"time goes forward by 1 to {MAX_ADVANCE} seconds at once")
+        found = self.running()
+        if found is None:
+            raise EnvironmentFault("no local chain runs here", hint="start one: mip dev up")
+        client = RpcClient(found.url, timeout=20, attempts=1)
+        try:
+            client.require_chain(CHAIN_ID)
+            client.call("evm_increaseTime", seconds)
+            client.call("evm_mine")
+            return found, time_of(client, "latest")
+        finally:
+            client.close()
+
     @property
     def _backup_file(self) -> Path:
         return self.folder / "state.previous.json"
@@ -211,7 +234,8 @@ class Devnet:
                         ) from None
                     time.sleep(0.05)
                 else:
-                    return
+                    break
+            _keep_ahead(client)
         finally:
             client.close()
 
@@ -292,6 +316,14 @@ def node_binary() -> Path:
 def developer_signer(index: int) -> Signer:
     """Return one of the well-known test accounts."""
     return Signer(bytes.fromhex(TEST_KEYS[index].removeprefix("0x")))
+
+
+def _keep_ahead(client: RpcClient) -> None:
+    """Put a clock forward that lags behind its own chain: anvil forgets ``advance`` at a stop."""
+    newest = time_of(client, "latest")
+    ahead = newest - int(time.time())
+    if ahead > 0 and time_of(client, "pending") < newest:
+        client.call("evm_increaseTime", ahead)
 
 
 def _require_free(port: int) -> None:

@@ -12,13 +12,13 @@ import hashlib
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from mip_cli.chain.faults import NodeRefused, NodeUntrusted
-from mip_cli.chain.registry import REGISTERED, REVOKED, UPDATED, Registry
-from mip_cli.chain.rpc import RpcClient, hexbytes, quantity
-from mip_cli.chain.values import Log, parse_log
-from mip_cli.crypto.binding import revoked_leaf
+from mip_cli.chain.logs import Header, header, read_logs
+from mip_cli.chain.registry import FROZEN, REGISTERED, REVOKED, UPDATED, Registry
+from mip_cli.chain.rpc import RpcClient
+from mip_cli.chain.values import Log
+from mip_cli.crypto.binding import frozen_leaf, revoked_leaf
 from mip_cli.crypto.lean_tree import LeanTree, MerklePath
 from mip_cli.crypto.poseidon2 import compress
 from mip_cli.progress import Progress, Silent
@@ -26,15 +26,15 @@ from mip_cli.units import TREE_DEPTH, Address
 
 SAFE_DEPTH = 32
 """Blocks between the newest and the one whose tree is cached."""
-LOG_SPAN = 5000
-"""Blocks asked for at once; halved when the node finds that too much."""
 ATTEMPTS = 3
 """Tries when the chain moves while it is read."""
 EARLIER_LIMIT = 256
 """Enrolments that are undone at most to find an earlier root."""
 SAVE_EVERY = 2000
 """Blocks without events after which the cache is moved on all the same."""
-_MAGIC = b"mip.tree/1\n"
+LEAF_EVENTS = (REGISTERED, UPDATED, REVOKED, FROZEN)
+"""Events that put a leaf into the tree."""
+_MAGIC = b"mip.tree/2\n"
 _HEAD = struct.Struct(">Q20sQQ32sI")
 
 
@@ -177,7 +177,7 @@ def sync(
     observer = progress or Silent()
     for attempt in range(ATTEMPTS):
         cached = parse_index(cache, chain_id, registry, start) if cache else None
-        head = _block(rpc, "latest")
+        head = header(rpc, "latest")
         if head is None:
             break
         if cached and not _is_on_chain(rpc, cached):
@@ -232,10 +232,10 @@ def _read(
     chain_id: int,
     start: int,
     cached: TreeIndex | None,
-    head: tuple[int, bytes],
+    head: Header,
     progress: Progress,
 ) -> tuple[TreeIndex, bytes | None]:
-    top, top_hash = head
+    top = head.number
     base, saved, first = LeanTree(), None, start
     if cached is not None and cached.block <= top:
         base, first = cached.tree, cached.block + 1
@@ -246,11 +246,12 @@ def _read(
         logs = [(number, log) for number, log in logs if number > safe]
         base = _apply(base, old, progress)
         if old or safe - first >= SAVE_EVERY or cached is None:
-            block = _block(rpc, hex(safe))
+            block = header(rpc, hex(safe))
             if block is not None:
-                saved = TreeIndex(chain_id, registry, start, block[0], block[1], base).to_bytes()
+                index = TreeIndex(chain_id, registry, start, block.number, block.hash, base)
+                saved = index.to_bytes()
     tree = _apply(base, [log for _, log in logs], progress)
-    return TreeIndex(chain_id, registry, start, top, top_hash, tree), saved
+    return TreeIndex(chain_id, registry, start, top, head.hash, tree), saved
 
 
 def _apply(tree: LeanTree, logs: Sequence[Log], progress: Progress) -> LeanTree:
@@ -284,12 +285,14 @@ def _change(log: Log) -> tuple[bool, int, int]:
     """Return whether an event appends, the position and the new leaf."""
     values = [int.from_bytes(log.data[i : i + 32], "big") for i in range(0, len(log.data), 32)]
     match (log.topics[0] if log.topics else b"", values):
-        case (kind, [index, _, leaf]) if kind == REGISTERED:
+        case (kind, [index, _, _, leaf]) if kind == REGISTERED:
             return True, index, leaf
-        case (kind, [index, _, _, leaf]) if kind == UPDATED:
+        case (kind, [index, _, _, _, leaf]) if kind == UPDATED:
             return False, index, leaf
         case (kind, [index, _]) if kind == REVOKED:
             return False, index, revoked_leaf()
+        case (kind, [index, _]) if kind == FROZEN:
+            return False, index, frozen_leaf()
     raise NodeUntrusted("the node sent an event that the registry does not have")
 
 
@@ -297,50 +300,9 @@ def _logs(
     rpc: RpcClient, registry: Address, first: int, last: int, progress: Progress
 ) -> list[tuple[int, Log]]:
     progress.step("reading passports from the chain")
-    result: list[tuple[int, Log]] = []
-    at, span = first, LOG_SPAN
-    topics = [["0x" + kind.hex() for kind in (REGISTERED, UPDATED, REVOKED)]]
-    while at <= last:
-        end = min(last, at + span - 1)
-        request = {
-            "address": registry,
-            "fromBlock": hex(at),
-            "toBlock": hex(end),
-            "topics": topics,
-        }
-        try:
-            raw = rpc.call("eth_getLogs", request)
-        except NodeRefused:
-            if span == 1:
-                raise
-            span = max(1, span // 4)
-            continue
-        result += _ordered(raw, registry, at, end)
-        at = end + 1
-        progress.advance(at - first, last - first + 1)
-    return result
-
-
-def _ordered(raw: object, registry: Address, first: int, last: int) -> list[tuple[int, Log]]:
-    if not isinstance(raw, list):
-        raise NodeUntrusted("the node sent something that is not a list of events")
-    keyed = []
-    for item in raw:
-        log = parse_log(item)
-        number, position = quantity(item.get("blockNumber")), quantity(item.get("logIndex"))
-        if log.address != registry or not first <= number <= last or item.get("removed") is True:
-            raise NodeUntrusted("the node sent an event that was not asked for")
-        keyed.append((number, position, log))
-    keyed.sort(key=lambda entry: entry[:2])
-    return [(number, log) for number, _, log in keyed]
-
-
-def _block(rpc: RpcClient, tag: str) -> tuple[int, bytes] | None:
-    block: Any = rpc.call("eth_getBlockByNumber", tag, False)
-    if not isinstance(block, dict):
-        return None
-    return quantity(block.get("number")), hexbytes(block.get("hash"), 32)
+    return read_logs(rpc, registry, [LEAF_EVENTS], first, last, progress)
 
 
 def _is_on_chain(rpc: RpcClient, index: TreeIndex) -> bool:
-    return _block(rpc, hex(index.block)) == (index.block, index.block_hash)
+    found = header(rpc, hex(index.block))
+    return found is not None and (found.number, found.hash) == (index.block, index.block_hash)

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from mip_cli.chain.abi import pack_words, selector, words
-from mip_cli.chain.deployments import POSEIDON2, REGISTRY, VERIFIER, Deployment
+from mip_cli.chain.deployments import (
+    CIRCUITS,
+    EPOCHS,
+    GUARDIAN_VERIFIER,
+    POSEIDON2,
+    RECOVERY,
+    REGISTRY,
+    VERIFIER,
+    Deployment,
+)
+from mip_cli.chain.epochs import PseudonymEpochs
+from mip_cli.chain.recovery import Recovery
 from mip_cli.chain.registry import Registry
 from mip_cli.chain.rpc import RpcClient, hexbytes
 from mip_cli.config import LOCAL_CHAIN_IDS
@@ -18,6 +29,9 @@ REDEPLOY = "deploy again: mip deploy, or mip dev up for a local chain"
 
 KEY_HEAD = 14
 """Words of alpha, beta, gamma and delta."""
+
+Keys = Mapping[str, Sequence[int]]
+"""Words of verifying keys, as ``VerifyingKey.evm_words`` gives them, by circuit."""
 
 
 class CheckState(StrEnum):
@@ -43,12 +57,12 @@ class Check:
 
 
 def verify_deployment(
-    rpc: RpcClient, deployment: Deployment, key_words: Sequence[int] | None = None
+    rpc: RpcClient, deployment: Deployment, keys: Keys | None = None
 ) -> list[Check]:
-    """Compare chain id, code, wiring and verifying key with a record; never raises a fault.
+    """Compare chain id, code, wiring and verifying keys with a record; never raises a fault.
 
-    ``key_words`` are the words of the passport circuit's verifying key on this machine, as
-    ``VerifyingKey.evm_words`` gives them; None leaves that comparison out.
+    ``keys`` are the verifying keys of this machine; a circuit that is not among them is not
+    compared.
     """
     try:
         found = rpc.chain_id()
@@ -64,21 +78,19 @@ def verify_deployment(
     try:
         checks += _history(rpc, deployment) + _code(rpc, deployment)
         if all(check.state is not CheckState.FAIL for check in checks):
-            checks += _wiring(rpc, deployment, key_words)
+            checks += _wiring(rpc, deployment) + _keys(rpc, deployment, keys or {})
     except MipError as error:
         checks.append(Check("contracts", CheckState.FAIL, error.message, error.hint or REDEPLOY))
     return checks
 
 
-def require_deployment(
-    rpc: RpcClient, deployment: Deployment, key_words: Sequence[int] | None = None
-) -> None:
+def require_deployment(rpc: RpcClient, deployment: Deployment, keys: Keys | None = None) -> None:
     """Raise ``WrongChain`` for the first thing that is not as recorded.
 
     Raises the node's own fault when it does not answer.
     """
     rpc.require_chain(deployment.chain_id)
-    for check in verify_deployment(rpc, deployment, key_words):
+    for check in verify_deployment(rpc, deployment, keys):
         if check.state is CheckState.FAIL:
             raise WrongChain(check.text, hint=check.remedy)
 
@@ -119,28 +131,55 @@ def _code(rpc: RpcClient, deployment: Deployment) -> list[Check]:
     return checks
 
 
-def _wiring(rpc: RpcClient, deployment: Deployment, key_words: Sequence[int] | None) -> list[Check]:
-    checks = []
+def _wiring(rpc: RpcClient, deployment: Deployment) -> list[Check]:
+    """Each contract must use the recorded ones: its code hash alone does not tell."""
     registry = Registry(rpc, deployment.registry)
-    parts = {VERIFIER: registry.verifier(), POSEIDON2: registry.hasher()}
-    for name, address in parts.items():
-        if address != deployment.address(name):
-            text = f"the registry uses the {name} at {address}, not the recorded one"
-            checks.append(Check(REGISTRY, CheckState.FAIL, text, REDEPLOY))
-    verifier = deployment.verifier
+    recovery = Recovery(rpc, deployment.recovery)
+    epochs = PseudonymEpochs(rpc, deployment.epochs)
+    wires = (
+        (REGISTRY, VERIFIER, registry.verifier()),
+        (REGISTRY, POSEIDON2, registry.hasher()),
+        (REGISTRY, RECOVERY, registry.recovery()),
+        (RECOVERY, GUARDIAN_VERIFIER, recovery.verifier()),
+        (EPOCHS, REGISTRY, epochs.registry()),
+    )
+    return [
+        Check(
+            user,
+            CheckState.FAIL,
+            f"the {user} uses the {part} at {found}, not the recorded one",
+            REDEPLOY,
+        )
+        for user, part, found in wires
+        if found != deployment.address(part)
+    ]
+
+
+def _keys(rpc: RpcClient, deployment: Deployment, keys: Keys) -> list[Check]:
+    return [
+        check
+        for name, circuit in CIRCUITS.items()
+        for check in _key(rpc, deployment, name, circuit, keys.get(circuit))
+    ]
+
+
+def _key(
+    rpc: RpcClient,
+    deployment: Deployment,
+    name: str,
+    circuit: str,
+    key_words: Sequence[int] | None,
+) -> list[Check]:
+    title, verifier = f"verifying key {circuit}", deployment.address(name)
     development = words(rpc.eth_call(verifier, selector("development()")), 1)[0] == 1
     if development and deployment.chain_id not in LOCAL_CHAIN_IDS:
-        text = "the verifier holds a development key on a chain that is not local"
-        checks.append(Check("verifying key", CheckState.FAIL, text, "do not use this deployment"))
-    if key_words is not None:
-        found = rpc.eth_call(verifier, selector("verifying_key_hash()"))
-        if found != on_chain_key_hash(key_words):
-            text = "the verifier on chain holds another verifying key than this machine"
-            remedy = "rebuild the circuits of the release that was deployed"
-            checks.append(Check("verifying key", CheckState.FAIL, text, remedy))
-        else:
-            text = "the key on chain is the one on this machine"
-            if development:
-                text += " (development)"
-            checks.append(Check("verifying key", CheckState.OK, text))
-    return checks
+        text = f"the {name} holds a development key on a chain that is not local"
+        return [Check(title, CheckState.FAIL, text, "do not use this deployment")]
+    if key_words is None:
+        return []
+    if rpc.eth_call(verifier, selector("verifying_key_hash()")) != on_chain_key_hash(key_words):
+        text = f"the {name} on chain holds another verifying key than this machine"
+        remedy = "rebuild the circuits of the release that was deployed"
+        return [Check(title, CheckState.FAIL, text, remedy)]
+    text = "the key on chain is the one on this machine"
+    return [Check(title, CheckState.OK, text + (" (development)" if development else ""))]

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mip_cli.chain.abi import address_word, pack_words
 from mip_cli.chain.deploy import Part, require_size
-from mip_cli.chain.deployments import POSEIDON2, REGISTRY, VERIFIER
+from mip_cli.chain.deployments import (
+    CIRCUITS,
+    EPOCHS,
+    GUARDIAN_VERIFIER,
+    POSEIDON2,
+    RECOVERY,
+    REGISTRY,
+    VERIFIER,
+)
 from mip_cli.chain.inspection import KEY_HEAD
 from mip_cli.crypto import jsontext
 from mip_cli.crypto.binding import word
@@ -16,9 +24,10 @@ from mip_cli.errors import ArtifactMismatch
 
 CLAIM = "PassportClaim"
 VOTE = "PassportVote"
+VAULT = "PassportVault"
 VERIFIER_SOURCE = "Groth16Verifier"
-SOURCES = (POSEIDON2, VERIFIER_SOURCE, REGISTRY, CLAIM, VOTE)
-"""Compiled contracts that make up the suite; the last two are examples."""
+SOURCES = (POSEIDON2, VERIFIER_SOURCE, RECOVERY, REGISTRY, EPOCHS, CLAIM, VOTE, VAULT)
+"""Compiled contracts that make up the suite; the last three are examples."""
 QUESTION = "Shall the library stay open on Sundays?"
 CHOICES = 2
 CLOSES_AT = 4_102_444_800
@@ -40,6 +49,16 @@ class Compiled:
     """Name, version and settings of the compiler."""
 
 
+@dataclass(frozen=True)
+class KeyWords:
+    """A verifying key as a verifier's constructor takes it."""
+
+    words: Sequence[int]
+    """``VerifyingKey.evm_words``."""
+    development: bool
+    """Whether anyone can forge proofs for it: local chains only."""
+
+
 def parse_compiled(name: str, data: bytes) -> Compiled:
     """Read ``build/contracts/<Name>.json``; raise ``ArtifactMismatch`` when it is broken."""
     try:
@@ -58,31 +77,42 @@ def parse_compiled(name: str, data: bytes) -> Compiled:
 
 
 def suite_parts(
-    compiled: Sequence[Compiled], key_words: Sequence[int], development: bool, examples: bool
+    compiled: Sequence[Compiled], keys: Mapping[str, KeyWords], examples: bool
 ) -> list[Part]:
-    """Return the contracts in the order of deployment; their addresses follow from this alone."""
+    """Return the contracts in the order of deployment; their addresses follow from this alone.
+
+    ``keys`` has the key of each circuit of ``deployments.CIRCUITS``. The recovery contract comes
+    before the registry, which names it for ever; it serves any registry that names it.
+    """
     found = {item.name: item for item in compiled}
+    parts: list[Part] = []
 
-    def part(name: str, source: str, arguments: bytes) -> Part:
+    def add(name: str, source: str, arguments: bytes) -> bytes:
+        """Add a contract; return its address as a word."""
         item = found[source]
-        result = Part(name, item.bytecode + arguments, item.runtime, item.compiler)
-        require_size(result)
-        return result
+        part = Part(name, item.bytecode + arguments, item.runtime, item.compiler)
+        require_size(part)
+        parts.append(part)
+        return address_word(part.address)
 
-    hasher = part(POSEIDON2, POSEIDON2, b"")
-    verifier = part(VERIFIER, VERIFIER_SOURCE, _key_arguments(key_words, development))
-    addresses = address_word(hasher.address) + address_word(verifier.address)
-    registry = part(REGISTRY, REGISTRY, addresses)
-    parts = [hasher, verifier, registry]
+    def verifier(name: str) -> bytes:
+        return add(name, VERIFIER_SOURCE, _key_arguments(keys[CIRCUITS[name]]))
+
+    hasher = add(POSEIDON2, POSEIDON2, b"")
+    passports = verifier(VERIFIER)
+    recovery = add(RECOVERY, RECOVERY, verifier(GUARDIAN_VERIFIER))
+    registry = add(REGISTRY, REGISTRY, hasher + passports + recovery)
+    epochs = add(EPOCHS, EPOCHS, registry)
     if examples:
-        where = address_word(registry.address)
-        parts += [part(CLAIM, CLAIM, where), part(VOTE, VOTE, where + _vote_arguments())]
+        add(CLAIM, CLAIM, registry)
+        add(VOTE, VOTE, registry + _vote_arguments())
+        add(VAULT, VAULT, registry + epochs)
     return parts
 
 
-def _key_arguments(key_words: Sequence[int], development: bool) -> bytes:
-    fixed, points = key_words[:KEY_HEAD], key_words[KEY_HEAD:]
-    head = pack_words([*fixed, 32 * (KEY_HEAD + 2), int(development)])
+def _key_arguments(key: KeyWords) -> bytes:
+    fixed, points = key.words[:KEY_HEAD], key.words[KEY_HEAD:]
+    head = pack_words([*fixed, 32 * (KEY_HEAD + 2), int(key.development)])
     return head + pack_words([len(points) // 2, *points])
 
 

@@ -1,7 +1,8 @@
-"""``mip dev up | status | down``: a local chain with the suite on it."""
+"""``mip dev up | status | advance | down``: a local chain with the suite on it."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
     from mip_cli.flows.dev import DevChain, DevStatus
 
 
-@click.group(epilog=example("mip dev up --fresh", "mip dev status", "mip dev down"))
+@click.group(
+    epilog=example(
+        "mip dev up --fresh", "mip dev status", "mip dev advance --hours 48", "mip dev down"
+    )
+)
 def dev() -> None:
     """Start and stop a local chain with the suite on it.
 
@@ -97,6 +102,36 @@ def status(settings: Settings, ctx: click.Context, as_json: bool) -> None:
     emit(document, schema="mip.dev.status/1", as_json=as_json, text=lambda: _show_status(found))
     if not found.healthy:
         ctx.exit(1)
+
+
+@dev.command(epilog=example("mip dev advance --hours 48", "mip dev advance --hours 0.5 --json"))
+@click.option(
+    "--hours",
+    type=click.FloatRange(0, 24 * 366, min_open=True),
+    required=True,
+    metavar="HOURS",
+    help="By how much; fractions are fine.",
+)
+@json_option
+@with_settings
+def advance(settings: Settings, hours: float, as_json: bool) -> None:
+    """Put the clock of the local chain forward, to see what takes two days elsewhere.
+
+    It stays ahead of this machine's clock, and never goes back. Only the chain that was started
+    here is touched.
+    """
+    from mip_cli.flows import dev as flow
+
+    seconds = max(1, round(hours * 3600))
+    done = flow.advance(settings, seconds)
+    now = datetime.fromtimestamp(done.now, UTC)
+    document = {**_node(done.running), "seconds": seconds, "now": now}
+    emit(
+        document,
+        schema="mip.dev.advance/1",
+        as_json=as_json,
+        text=lambda: click.echo(f"the chain's clock stands at {now:%Y-%m-%d %H:%M:%S} UTC"),
+    )
 
 
 @dev.command(epilog=example("mip dev down"))

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from mip_cli.chain.deployments import Deployment
+from mip_cli.chain.epochs import PseudonymEpochs
+from mip_cli.chain.history import present_leaf
 from mip_cli.chain.index import TreeIndex, replay, sync
 from mip_cli.chain.inspection import require_deployment
-from mip_cli.chain.registry import Registry
+from mip_cli.chain.logs import next_time
+from mip_cli.chain.recovery import Recovery
+from mip_cli.chain.registry import LeafOpening, Registry
 from mip_cli.chain.rpc import RpcClient
-from mip_cli.config import Settings
+from mip_cli.chain.watch import Watch, watch
+from mip_cli.config import LOCAL_CHAIN_IDS, Settings
 from mip_cli.errors import EnvironmentFault
-from mip_cli.flows.deploy import CIRCUIT, load_deployment
+from mip_cli.flows.deploy import key_words, load_deployment
 from mip_cli.progress import Progress
 from mip_cli.store import files
 from mip_cli.store.journal import FileJournal
-from mip_cli.zk.artifacts import load_key
+from mip_cli.units import Address, Commitment
 
 MAX_TREE_BYTES = 96 * 1024 * 1024
 """A full tree of 2^20 leaves takes 64 MiB."""
@@ -34,11 +40,24 @@ class Connection:
     """What stands where."""
     registry: Registry
     """The passport registry there."""
+    recovery: Recovery
+    """The guardian recovery that the registry names."""
+    epochs: PseudonymEpochs
+    """The pseudonym epochs of the registry."""
 
     @property
     def chain_id(self) -> int:
         """EIP-155 chain id."""
         return self.deployment.chain_id
+
+    def clock(self) -> float:
+        """Return the Unix time to reckon deadlines from.
+
+        A local chain may have been put forward (``mip dev advance``), so there it is the chain's
+        own time. No other node is trusted with it.
+        """
+        own = time.time()
+        return max(own, next_time(self.rpc)) if self.chain_id in LOCAL_CHAIN_IDS else own
 
 
 @contextmanager
@@ -50,9 +69,14 @@ def connect(settings: Settings) -> Iterator[Connection]:
     """
     with closing(RpcClient(settings.rpc_url)) as rpc:
         deployment = load_deployment(settings, rpc.chain_id())
-        key = load_key(settings, CIRCUIT)
-        require_deployment(rpc, deployment, key.key.evm_words())
-        yield Connection(rpc, deployment, Registry(rpc, deployment.registry))
+        require_deployment(rpc, deployment, key_words(settings))
+        yield Connection(
+            rpc,
+            deployment,
+            Registry(rpc, deployment.registry),
+            Recovery(rpc, deployment.recovery),
+            PseudonymEpochs(rpc, deployment.epochs),
+        )
 
 
 def journal(settings: Settings) -> FileJournal:
@@ -82,6 +106,22 @@ def earlier_tree(
 ) -> TreeIndex | None:
     """Return the passport tree as it was when a root was current, None when it never was."""
     return replay(link.rpc, now, root, _read_cache(_tree_path(settings, link)))
+
+
+def leaf_on_chain(
+    link: Connection, identity_commitment: Commitment, anchor: Address, progress: Progress
+) -> LeafOpening | None:
+    """Return the opening of a passport's leaf as the chain has it now; None when not enrolled."""
+    start = link.deployment.block
+    return present_leaf(link.registry, identity_commitment, anchor, start, progress)
+
+
+def under_way(
+    link: Connection, identity_commitment: Commitment, anchor: Address, progress: Progress
+) -> Watch:
+    """Return what threatens a passport, or helps it: requests and changes with their times."""
+    registry, start = link.registry.address, link.deployment.block
+    return watch(link.recovery, registry, identity_commitment, anchor, start, progress)
 
 
 def _tree_path(settings: Settings, link: Connection) -> Path:

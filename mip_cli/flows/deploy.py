@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from mip_cli.chain.deploy import Part, Planned, code_hash, deployment_block, plan, proxy_cost
 from mip_cli.chain.deploy import deploy as deploy_parts
 from mip_cli.chain.deployments import (
+    CIRCUITS,
     REGISTRY,
     Contract,
     Deployment,
     parse_deployment,
 )
 from mip_cli.chain.faults import NodeUntrusted
-from mip_cli.chain.inspection import require_deployment
+from mip_cli.chain.inspection import Keys, require_deployment
 from mip_cli.chain.journal import Journal
 from mip_cli.chain.keys import Signer
 from mip_cli.chain.rpc import RpcClient, hexbytes
-from mip_cli.chain.suite import BUILD_HINT, SOURCES, Compiled, parse_compiled, suite_parts
+from mip_cli.chain.suite import (
+    BUILD_HINT,
+    SOURCES,
+    Compiled,
+    KeyWords,
+    parse_compiled,
+    suite_parts,
+)
 from mip_cli.chain.tx import DEFAULT_FEE_CAP, TIMEOUT, Sender
 from mip_cli.config import LOCAL_CHAIN_IDS, Settings
 from mip_cli.crypto.binding import keccak256
@@ -30,7 +39,6 @@ from mip_cli.units import Address
 from mip_cli.zk.artifacts import CircuitKey, load_key
 from mip_cli.zk.ceremony import GUIDE
 
-CIRCUIT = "passport"
 MAX_RECORD = 256 * 1024
 """Bytes of a deployment record."""
 MAX_COMPILED = 4 * 1024 * 1024
@@ -43,8 +51,13 @@ class Suite:
 
     parts: tuple[Part, ...]
     """Contracts in the order of deployment."""
-    key: CircuitKey
-    """Verifying key of the passport circuit."""
+    keys: Mapping[str, CircuitKey]
+    """Verifying keys of the circuits that have a verifier, by circuit."""
+
+    @property
+    def development(self) -> bool:
+        """Whether one of the keys serves local chains only."""
+        return any(key.development for key in self.keys.values())
 
 
 @dataclass(frozen=True)
@@ -72,21 +85,34 @@ class DryRun:
 
 
 def load_suite(settings: Settings, *, examples: bool) -> Suite:
-    """Read compiled contracts and verifying key; raise ``ArtifactMismatch`` when one is missing."""
-    key = load_key(settings, CIRCUIT)
+    """Read compiled contracts and verifying keys.
+
+    Raises ``ArtifactMismatch`` when one is missing.
+    """
+    keys = {circuit: load_key(settings, circuit) for circuit in CIRCUITS.values()}
     compiled = [_compiled(settings, name) for name in SOURCES]
-    parts = suite_parts(compiled, key.key.evm_words(), key.development, examples)
-    return Suite(tuple(parts), key)
+    words = {
+        circuit: KeyWords(key.key.evm_words(), key.development) for circuit, key in keys.items()
+    }
+    return Suite(tuple(suite_parts(compiled, words, examples)), keys)
+
+
+def key_words(settings: Settings) -> Keys:
+    """Return this machine's verifying keys, for a comparison with those on a chain."""
+    return {circuit: load_key(settings, circuit).key.evm_words() for circuit in CIRCUITS.values()}
 
 
 def require_fit(suite: Suite, chain_id: int) -> None:
     """Raise ``WrongChain`` when a development key would leave the local chains."""
-    if suite.key.development and chain_id not in LOCAL_CHAIN_IDS:
-        raise WrongChain(
-            f"the verifying key {suite.key.key_hash} of circuit {CIRCUIT} is a development key: "
-            f"anyone can forge proofs for it, and chain {chain_id} is not a local one",
-            hint=f"it needs the key of a ceremony: {GUIDE}",
-        )
+    if chain_id in LOCAL_CHAIN_IDS:
+        return
+    for circuit, key in suite.keys.items():
+        if key.development:
+            raise WrongChain(
+                f"the verifying key {key.key_hash} of circuit {circuit} is a development key: "
+                f"anyone can forge proofs for it, and chain {chain_id} is not a local one",
+                hint=f"it needs the key of a ceremony: {GUIDE}",
+            )
 
 
 def dry_run(
@@ -123,7 +149,8 @@ def deploy(
     progress.step("checking the deployment")
     path = record_path(settings, chain_id)
     deployment = _describe(settings, rpc, chain_id, suite, _old_record(path))
-    require_deployment(rpc, deployment, suite.key.key.evm_words())
+    words = {circuit: key.key.evm_words() for circuit, key in suite.keys.items()}
+    require_deployment(rpc, deployment, words)
     _write_record(path, deployment)
     return Deployed(deployment, created, path)
 
@@ -181,8 +208,8 @@ def _describe(
         contracts=contracts,
         block=block,
         block_hash=block_hash,
-        verifying_keys={CIRCUIT: suite.key.key_hash},
-        development=suite.key.development,
+        verifying_keys={circuit: key.key_hash for circuit, key in suite.keys.items()},
+        development=suite.development,
         source_commit=commit,
         source_dirty=dirty,
     )

@@ -23,7 +23,6 @@ from mip_cli.progress import Progress
 from mip_cli.store import files
 from mip_cli.store.journal import FileJournal
 from mip_cli.units import Address
-from mip_cli.zk.artifacts import load_key
 
 DEVELOPER = 1
 """Which test account is the developer's; account 0 deploys."""
@@ -62,6 +61,16 @@ class DevStatus:
         return self.running is not None and all(
             check.state is not CheckState.FAIL for check in self.checks
         )
+
+
+@dataclass(frozen=True)
+class Advanced:
+    """A local chain whose clock was put forward."""
+
+    running: Running
+    """The node."""
+    now: int
+    """Unix time of its newest block."""
 
 
 def up(
@@ -109,13 +118,22 @@ def status(settings: Settings) -> DevStatus:
     rpc = RpcClient(running.url, timeout=5, attempts=1)
     try:
         deployment = deployment_flow.load_deployment(settings, CHAIN_ID)
-        words = load_key(settings, deployment_flow.CIRCUIT).key.evm_words()
-        checks = verify_deployment(rpc, deployment, words)
+        checks = verify_deployment(rpc, deployment, deployment_flow.key_words(settings))
     except MipError as error:
         checks = [Check("deployment", CheckState.FAIL, error.message, error.hint)]
     finally:
         rpc.close()
     return DevStatus(running, tuple(checks))
+
+
+def advance(settings: Settings, seconds: int) -> Advanced:
+    """Put the clock of the local chain forward: what must wait two days need not here.
+
+    Acts on the node that ``up`` started, and only on that. Raises ``EnvironmentFault`` when none
+    runs.
+    """
+    running, now = _devnet(settings).advance(seconds)
+    return Advanced(running, now)
 
 
 def down(settings: Settings) -> Running | None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 
-from mip_cli.chain.inspection import Check, CheckState, verify_deployment
+from mip_cli.chain.deployments import CIRCUITS
+from mip_cli.chain.inspection import Check, CheckState, Keys, verify_deployment
 from mip_cli.chain.rpc import RpcClient
 from mip_cli.config import Settings
 from mip_cli.errors import MipError
-from mip_cli.flows.deploy import CIRCUIT, load_deployment
+from mip_cli.flows.deploy import load_deployment
 from mip_cli.flows.models import list_models
 from mip_cli.progress import Progress
 from mip_cli.store import passports
-from mip_cli.zk.artifacts import CircuitKey, load_circuit
+from mip_cli.zk.artifacts import load_circuit
 from mip_cli.zk.ceremony import GUIDE
 from mip_cli.zk.prover import provers
 
@@ -31,12 +32,13 @@ def examine(settings: Settings, progress: Progress, *, chain: bool = True) -> li
     progress.step("checking models")
     checks += _models(settings)
     progress.step("checking circuits and provers")
-    key, found = _circuit(settings)
-    checks += found
+    keys: dict[str, Sequence[int]] = {}
+    for circuit in CIRCUITS.values():
+        checks += _circuit(settings, circuit, keys)
     checks += _provers(settings)
     if chain:
         progress.step("checking the chain")
-        checks += _chain(settings, key)
+        checks += _chain(settings, keys)
     return checks
 
 
@@ -94,18 +96,20 @@ def _models(settings: Settings) -> list[Check]:
     return _guarded("models", look)
 
 
-def _circuit(settings: Settings) -> tuple[CircuitKey | None, list[Check]]:
-    name = f"circuit {CIRCUIT}"
+def _circuit(settings: Settings, circuit: str, keys: dict[str, Sequence[int]]) -> list[Check]:
+    """Look at a circuit; what can be compared with a chain goes into ``keys``."""
+    name = f"circuit {circuit}"
     try:
-        found = load_circuit(settings, CIRCUIT)
+        found = load_circuit(settings, circuit)
     except MipError as error:
-        return None, [Check(name, CheckState.FAIL, error.message, error.hint)]
+        return [Check(name, CheckState.FAIL, error.message, error.hint)]
+    keys[circuit] = found.key.evm_words()
     text = f"{found.constraints} constraints, verifying key {found.key_hash[:16]}"
     if found.development:
         remedy = f"for a public chain: {GUIDE}"
         text += ", development: anyone can forge, local chains only"
-        return found, [Check(name, CheckState.WARN, text, remedy)]
-    return found, [Check(name, CheckState.OK, text)]
+        return [Check(name, CheckState.WARN, text, remedy)]
+    return [Check(name, CheckState.OK, text)]
 
 
 def _provers(settings: Settings) -> list[Check]:
@@ -115,10 +119,10 @@ def _provers(settings: Settings) -> list[Check]:
     return [Check("prover", CheckState.OK, f"{there[0]} is used; there: {', '.join(there)}")]
 
 
-def _chain(settings: Settings, key: CircuitKey | None) -> list[Check]:
+def _chain(settings: Settings, keys: Keys) -> list[Check]:
     def look() -> list[Check]:
         with closing(RpcClient(settings.rpc_url)) as rpc:
             deployment = load_deployment(settings, rpc.chain_id())
-            return verify_deployment(rpc, deployment, key.key.evm_words() if key else None)
+            return verify_deployment(rpc, deployment, keys)
 
     return _guarded("chain", look)

@@ -11,8 +11,8 @@ from mip_cli.crypto.field import R
 MAX_GUARDIANS = 16
 """Places of a set, and so the most guardians."""
 MAX_LABEL = 64
-"""Characters of the name that the holder gives to a guardian."""
-MAX_INVITATIONS = 64
+"""UTF-8 bytes of the name that the holder gives to a guardian."""
+MAX_INVITATIONS = 32
 """Invitations that may be open at once."""
 INVITATION_BYTES = 16
 _KEY_BYTES = 32
@@ -216,7 +216,7 @@ def _require(sound: bool) -> None:
 
 
 def _is_label(value: object) -> bool:
-    return isinstance(value, str) and 1 <= len(value) <= MAX_LABEL
+    return isinstance(value, str) and 1 <= len(value.encode()) <= MAX_LABEL
 
 
 def _is_element(value: object) -> bool:

@@ -15,8 +15,6 @@ from mip_cli.store.guardian_codec import GuardianState
 from mip_cli.units import Address, Epoch
 
 SECRETS_FORMAT = "mip.passport/2"
-PAD_BYTES = 4096
-"""The plaintext is filled up to a multiple of this, so that its size tells nothing."""
 
 MAX_PSEUDONYMS = 200
 """Apps remembered; with everything else at its largest the key file stays within its bound."""
@@ -73,6 +71,10 @@ class PassportSecrets:
     """Enrolled coordinates, signed 8-bit."""
     face_salt: int
     """Salt of the face commitment."""
+    password_commitment: int
+    """Commits to the stretched password: kept, so that face and people prove without it."""
+    twin_commitment: int
+    """Commits to it a second time, in the shape of the face's hash."""
     keys_salt: int
     """Salt of the keys root."""
     guardian_commitment: int
@@ -105,7 +107,7 @@ class PassportSecrets:
 
 
 def encode(secrets: PassportSecrets) -> bytes:
-    """Write the payload: canonical JSON, padded with spaces to a multiple of ``PAD_BYTES``."""
+    """Write the content of a key file: canonical JSON."""
     kdf = secrets.password_kdf
     document = {
         "format": SECRETS_FORMAT,
@@ -120,6 +122,8 @@ def encode(secrets: PassportSecrets) -> bytes:
         "face_spec_id": f"0x{secrets.face_spec_id:030x}",
         "template": list(secrets.template),
         "face_salt": _element_text(secrets.face_salt),
+        "password_commitment": _element_text(secrets.password_commitment),
+        "twin_commitment": _element_text(secrets.twin_commitment),
         "keys_salt": _element_text(secrets.keys_salt),
         "guardian_commitment": _element_text(secrets.guardian_commitment),
         "password_kdf": {
@@ -134,8 +138,7 @@ def encode(secrets: PassportSecrets) -> bytes:
         "guardians": secrets.guardians and guardian_codec.to_document(secrets.guardians),
         "pseudonyms": [{"app": p.app, "purpose": p.purpose} for p in secrets.pseudonyms],
     }
-    data = jsontext.canonical(document)
-    return data + b" " * (-len(data) % PAD_BYTES)
+    return jsontext.canonical(document)
 
 
 def decode(data: bytes) -> PassportSecrets:
@@ -154,6 +157,8 @@ def decode(data: bytes) -> PassportSecrets:
             face_spec_id=_number(document.pop("face_spec_id")),
             template=tuple(document.pop("template")),
             face_salt=_number(document.pop("face_salt")),
+            password_commitment=_number(document.pop("password_commitment")),
+            twin_commitment=_number(document.pop("twin_commitment")),
             keys_salt=_number(document.pop("keys_salt")),
             guardian_commitment=_number(document.pop("guardian_commitment")),
             password_kdf=KdfParams(**{**kdf, "salt": _bytes(kdf["salt"])}),
@@ -167,7 +172,10 @@ def decode(data: bytes) -> PassportSecrets:
 
 
 def _validate(s: PassportSecrets) -> None:
-    elements = (s.secret, s.face_salt, s.keys_salt, s.guardian_commitment)
+    elements = (
+        *(s.secret, s.face_salt, s.keys_salt),
+        *(s.password_commitment, s.twin_commitment, s.guardian_commitment),
+    )
     counts = (s.created, s.epoch, *(n for n in (s.chain_id, s.index) if n is not None))
     sound = (
         all(_is_int(n) and 0 <= n < R for n in elements)

@@ -13,7 +13,7 @@ from mip_cli.crypto.field import R
 from mip_cli.store import guardian_codec
 from mip_cli.store.guardian_codec import GuardianState, Member, OpenInvitation, SetRecord
 
-labels = st.text(st.characters(codec="utf-8"), min_size=1, max_size=64)
+labels = st.text(st.characters(codec="utf-8"), min_size=1, max_size=16)
 elements = st.integers(0, R - 1)
 
 

@@ -16,12 +16,13 @@ from click.testing import CliRunner
 
 from mip_cli.chain.devnet import Devnet, Node, developer_signer
 from mip_cli.chain.keys import load_signer
+from mip_cli.chain.logs import next_time, time_of
 from mip_cli.chain.rpc import RpcClient
 from mip_cli.chain.values import Call
 from mip_cli.cli.deploy import deploy
 from mip_cli.cli.dev import dev
 from mip_cli.config import find_checkout, load_settings
-from mip_cli.errors import EnvironmentFault, UsageFault
+from mip_cli.errors import ConfigInvalid, EnvironmentFault, UsageFault
 from mip_cli.flows import dev as flow
 from mip_cli.progress import Silent
 
@@ -114,6 +115,51 @@ def test_start__with_a_state_cut_by_a_kill__takes_the_copy(devnet, free_port) ->
     rpc.close()
 
 
+@pytest.mark.parametrize("node", list(Node))
+def test_advance__puts_the_chain_forward(devnet, free_port, node) -> None:
+    rpc = RpcClient(devnet.start(node, port=free_port).url)
+    before = time_of(rpc, "latest")
+    running, now = devnet.advance(48 * 3600)
+    assert running == devnet.running()
+    assert 0 <= now - before - 48 * 3600 < 60
+    assert time_of(rpc, "latest") == now <= next_time(rpc)
+    rpc.close()
+
+
+def test_advance__after_a_stop__the_clock_is_still_ahead(devnet, free_port) -> None:
+    rpc = RpcClient(devnet.start(Node.ANVIL, port=free_port).url)
+    _, now = devnet.advance(48 * 3600)
+    devnet.stop()
+    devnet.start(Node.ANVIL, port=free_port)
+    rpc.call("evm_mine")
+    assert time_of(rpc, "latest") >= now
+    for _ in range(2):  # starting what runs already changes nothing
+        devnet.start(Node.ANVIL, port=free_port)
+    assert time_of(rpc, "latest") - now < 60
+    rpc.close()
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 367 * 86_400])
+def test_advance__by_nothing_or_too_much__refused(devnet, free_port, seconds) -> None:
+    rpc = RpcClient(devnet.start(Node.ANVIL, port=free_port).url)
+    with pytest.raises(ConfigInvalid, match="time goes forward by"):
+        devnet.advance(seconds)
+    assert rpc.block_number() == 0
+    rpc.close()
+
+
+def test_advance__a_node_of_somebody_else__is_left_alone(devnet, tmp_path, free_port) -> None:
+    other = Devnet(tmp_path / "other", find_checkout())
+    rpc = RpcClient(other.start(Node.ANVIL, port=free_port).url)
+    try:
+        with pytest.raises(EnvironmentFault, match="no local chain runs here"):
+            devnet.advance(3600)
+        assert rpc.block_number() == 0
+    finally:
+        rpc.close()
+        other.stop()
+
+
 def test_start__on_a_port_in_use__says_so(devnet) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -180,6 +226,9 @@ def test_commands__speak_json(tmp_path, free_port, monkeypatch) -> None:
         assert run(dev, "status")["healthy"]
         plan = run(deploy, "--rpc-url", up["rpc_url"], "--dry-run")
         assert all(step["present"] for step in plan["steps"])
+        ahead = run(dev, "advance", "--hours", "0.5")
+        assert (ahead["schema"], ahead["seconds"]) == ("mip.dev.advance/1", 1800)
+        run(dev, "advance", "--hours", "0", code=2)
         done = run(deploy, "--rpc-url", up["rpc_url"], "--key-file", up["key_file"])
         assert (done["deployed"], done["contracts"]) == (0, up["contracts"])
     finally:
