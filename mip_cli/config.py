@@ -23,7 +23,7 @@ LOCAL_CHAIN_IDS = frozenset({31337, 1337})
 
 _PR_SET_DUMPABLE = 4
 _PACKAGE_PARENT = Path(__file__).resolve().parent.parent
-_KEYS = ("rpc_url", "build_dir", "model_dir", "face_backend", "prover")
+_KEYS = ("rpc_url", "build_dir", "model_dir", "face_backend", "prover", "keyring")
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,9 @@ class Settings:
     """Default face backend id."""
     prover: str = "auto"
     """``auto``, ``rapidsnark``, ``groth16py`` or ``snarkjs``."""
+    keyring: str = "auto"
+    """``auto``: the device secret lies in the system's keyring if one is open; ``off``: in a file,
+    for machines whose session bus serves somebody else."""
 
     def with_flags(self, **flags: object) -> Settings:
         """Return a copy in which every flag that is not None wins."""
@@ -77,6 +80,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     for key in _KEYS:
         if found := env.get(f"MIP_{key.upper()}"):
             values[key] = found
+    if values.get("keyring", "auto") not in ("auto", "off"):
+        raise ConfigInvalid("the setting keyring is auto or off")
     checkout = find_checkout()
     default_build = checkout / "build" if checkout else data_dir / "build"
     return Settings(
@@ -88,6 +93,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         model_dir=Path(values["model_dir"]) if "model_dir" in values else None,
         face_backend=values.get("face_backend", "dlib-cc0"),
         prover=values.get("prover", "auto"),
+        keyring=values.get("keyring", "auto"),
     )
 
 

@@ -8,21 +8,22 @@ whatever it finds.
 from __future__ import annotations
 
 import secrets as system
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mip_cli.chain.enrolment import sign_enrollment
 from mip_cli.chain.keys import Signer
-from mip_cli.chain.registry import sign_enrollment
 from mip_cli.chain.tx import DEFAULT_FEE_CAP, Sender
 from mip_cli.config import Settings
-from mip_cli.crypto.field import random_element, random_salt
+from mip_cli.crypto.commitments import guardian_commitment
+from mip_cli.crypto.field import random_element
 from mip_cli.crypto.kdf import SALT_BYTES, KdfParams
-from mip_cli.errors import FaceMismatch, UsageFault, WrongChain
+from mip_cli.errors import UsageFault, WrongChain
 from mip_cli.flows import connection, face, passport_file
 from mip_cli.flows.connection import Connection
-from mip_cli.flows.passport_keys import public_keys, require_provable, spec_of
+from mip_cli.flows.passport_file import Factors
+from mip_cli.flows.passport_keys import own_keys, public_keys, require_provable
 from mip_cli.progress import Progress
 from mip_cli.store import keyfile, passports, secrets_codec
 from mip_cli.store.keyfile import Unlocked
@@ -78,7 +79,7 @@ def enroll(
     progress: Progress,
     *,
     fee_cap: int = DEFAULT_FEE_CAP,
-    clock: Clock = time.time,
+    clock: Clock | None = None,
 ) -> Enrolled:
     """Create a passport, or finish creating it, and enrol it on the chain of the settings.
 
@@ -88,6 +89,7 @@ def enroll(
     """
     progress.step("checking the chain")
     with connection.connect(settings) as link:
+        clock = clock or link.clock
         resumed = passports.exists(settings.data_dir, request.name)
         if resumed:
             unlocked = _resume(settings, request, progress)
@@ -103,6 +105,9 @@ def _prepare(
     progress.step("finding the face")
     template = face.enrolment_template(request.image, settings, progress)
     require_provable(settings, template.spec)
+    progress.step("sealing the key file")
+    params = KdfParams(salt=system.token_bytes(SALT_BYTES))
+    lock, keys = keyfile.password_lock(request.password, params)
     anchor_key = system.token_bytes(32)
     content = PassportSecrets(
         name=request.name,
@@ -112,31 +117,17 @@ def _prepare(
         anchor=Signer(anchor_key).address,
         anchor_key=anchor_key,
         epoch=Epoch(0),
-        face_spec=template.spec.id,
-        face_spec_id=template.spec.spec_id,
-        template=template.values,
-        face_salt=random_salt(),
-        keys_salt=random_salt(),
-        guardian_salt=random_salt(),
-        password_kdf=KdfParams(salt=system.token_bytes(SALT_BYTES)),
+        # a commitment to a random people key, forgotten at once: nobody opens it, nobody sees that
+        guardian_commitment=guardian_commitment(random_element()),
+        **own_keys(template, keys.stretched, params),
     )
-    progress.step("sealing the key file")
     path = passports.passport_path(settings.data_dir, request.name)
-    return keyfile.create(path, content, request.password)
+    return keyfile.create(path, content, [lock, passport_file.face_lock(settings, template)])
 
 
 def _resume(settings: Settings, request: EnrollRequest, progress: Progress) -> Unlocked:
-    unlocked = passport_file.unlock(settings, request.name, request.password, progress)
-    content = unlocked.secrets
-    progress.step("finding the face")
-    spec = spec_of(content)
-    probe = face.probe(request.image, settings, progress, spec.backend)
-    if not face.match(face.FaceTemplate(spec, content.template), probe).match:
-        raise FaceMismatch(
-            f"the interrupted enrolment of {request.name} was begun with another face",
-            hint="use a photo of the same person, or another name with --passport",
-        )
-    return unlocked
+    factors = Factors(password=request.password, image=request.image)
+    return passport_file.unlock(settings, request.name, factors, progress).unlocked
 
 
 def _bind(unlocked: Unlocked, link: Connection) -> Unlocked:
@@ -185,7 +176,13 @@ def _register(
         signer = Signer(content.anchor_key)
         deadline = int(clock()) + MAX_DEADLINE
         wish = sign_enrollment(
-            signer, link.chain_id, link.registry.address, keys.identity, keys.root, deadline
+            signer,
+            link.chain_id,
+            link.registry.address,
+            keys.identity,
+            keys.root,
+            keys.guardian,
+            deadline,
         )
         sender = Sender(
             link.rpc, payer, connection.journal(settings), link.chain_id, fee_cap=fee_cap

@@ -73,6 +73,15 @@ def atomic_write(
         raise _explain(error, f"cannot write {path}") from error
 
 
+def rename(source: Path, target: Path) -> None:
+    """Put a file in another's place in the same folder; durable, and there is always one."""
+    try:
+        os.replace(source, target)
+        _sync_dir(target.parent)
+    except OSError as error:
+        raise _explain(error, f"cannot replace {target}") from error
+
+
 def remove_file(path: Path) -> None:
     """Delete a file durably; one that is not there is no failure."""
     try:

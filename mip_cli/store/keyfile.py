@@ -1,285 +1,270 @@
-"""The sealed key file: a passport's secrets under a random root key (protocol section 6).
+"""A passport's key file on disk: sealed containers, opened slot by slot (protocol section 6).
 
-The root key lies in slots, one per way to open the file; today a password's. A reader learns from
-a file without its secret: that it is a key file, its size class, and the Argon2id parameters.
+The container is generic; ``create_container`` to ``replace_container`` serve any content, such as
+a recovery in progress. What is about a passport works on ``Unlocked``.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from mip_cli.crypto import aead, jsontext, kdf
-from mip_cli.crypto.aead import NotAuthentic, Rng, Sealed, system_rng
-from mip_cli.crypto.kdf import LIMITS, KdfLimits, KdfParams
-from mip_cli.errors import FileInvalid, KeyLocked, WrongSecret
+from mip_cli.crypto import kdf
+from mip_cli.crypto.aead import NotAuthentic, Rng, system_rng
+from mip_cli.crypto.kdf import LIMITS, KdfLimits, KdfParams, PasswordKeys
+from mip_cli.crypto.people import PeopleSecret
+from mip_cli.errors import FileInvalid, KeyLocked, ThresholdNotMet, WrongSecret
 from mip_cli.models import Kind
-from mip_cli.store import files, secrets_codec
+from mip_cli.store import container, files, secrets_codec, slots
+from mip_cli.store.container import BACKUP_HINT, NEWER_HINT, Envelope, Unsealed
 from mip_cli.store.secrets_codec import PassportSecrets
+from mip_cli.store.slots import FaceContent, Lock, PasswordLock
 
-FORMAT = "mip.keyfile/1"
-MAX_BYTES = 256 * 1024
-"""Larger files are refused unread."""
-
-_FORMAT_FAMILY = "mip.keyfile/"
-_SLOT = b"mip keyfile slot/1"
-_PAYLOAD = b"mip keyfile payload/1"
-_HEADER = b"mip keyfile header/1"
+STAGED_SUFFIX = ".next"
+"""What is added to a key file's name for the one that takes its place after an act on chain."""
 _WHAT = "key file"
-
-
-@dataclass(frozen=True)
-class Slot:
-    """One way to the root key; public."""
-
-    kind: Kind
-    """Which kind of key opens it; ``password`` in this version."""
-    params: KdfParams
-    """How the password is stretched."""
-    wrapped: Sealed
-    """The root key under the stretched password."""
-
-
-@dataclass(frozen=True)
-class Envelope:
-    """The whole file as its reader sees it without a secret."""
-
-    slots: tuple[Slot, ...]
-    """Ways to open it."""
-    payload: Sealed
-    """The sealed secrets."""
-    mac: bytes
-    """HMAC-SHA256 of slots and payload under a key derived from the root key."""
 
 
 @dataclass(frozen=True, repr=False)
 class Unlocked:
-    """An opened key file: what it holds, and what reseals it without a second Argon2id run."""
+    """An opened passport: what it holds, and what reseals it without another opening."""
 
     path: Path
     """Where it lies."""
     secrets: PassportSecrets
     """What it holds."""
-    stretched: int
-    """``w``: opens the password commitment; a field element."""
-    root_key: bytes
-    """256 bits that seal the payload."""
-    envelope: Envelope
-    """The file as it was when opened."""
+    sealed: Unsealed
+    """The container as it was when opened."""
 
     def __repr__(self) -> str:
         return f"Unlocked({str(self.path)!r}, <redacted>)"
 
 
-def create(
-    path: Path,
-    secrets: PassportSecrets,
-    password: bytes,
-    *,
-    overwrite: bool = False,
-    rng: Rng = system_rng,
-    limits: KdfLimits = LIMITS,
-) -> Unlocked:
-    """Seal secrets in a new file, durable on return; ``secrets.password_kdf`` says how.
-
-    ``password`` is normalised (``crypto.password.normalize``). Raises ``UsageFault`` when the file
-    exists and ``overwrite`` is false, ``StorageFull``, ``ValueError`` for KDF parameters outside
-    ``limits``; then the old file, if any, is untouched.
-    """
-    keys = kdf.stretch(password, secrets.password_kdf, limits=limits)
-    root_key = aead.random_key(rng)
-    associated = _slot_data(Kind.PASSWORD, secrets.password_kdf)
-    wrapped = aead.seal(keys.wrapping_key, root_key, associated, rng=rng)
-    slots = (Slot(Kind.PASSWORD, secrets.password_kdf, wrapped),)
-    envelope = _seal(slots, root_key, secrets, rng)
-    files.ensure_private_dir(path.parent)
-    with files.lock(path, what=f"the {_WHAT} {path}"):
-        files.atomic_write(path, _serialize(envelope), overwrite=overwrite)
-    return Unlocked(path, secrets, keys.stretched, root_key, envelope)
+def password_lock(
+    password: bytes, params: KdfParams, *, limits: KdfLimits = LIMITS
+) -> tuple[PasswordLock, PasswordKeys]:
+    """Stretch a normalised password once, for the slot and for the commitments."""
+    keys = kdf.stretch(password, params, limits=limits)
+    return PasswordLock(params, keys.wrapping_key), keys
 
 
-def open_with_password(path: Path, password: bytes, *, limits: KdfLimits = LIMITS) -> Unlocked:
-    """Open a key file with a normalised password; one Argon2id run.
-
-    Raises ``WrongSecret`` for another password, ``FileInvalid`` for a damaged, altered, oversized
-    or newer file (found before Argon2id runs, wherever no secret is needed to tell).
-    """
+def read(path: Path, *, limits: KdfLimits = LIMITS) -> Envelope:
+    """Return what anyone can read of a key file; raise ``FileInvalid`` when it is damaged."""
     with contextlib.suppress(OSError):  # a read-only disk keeps them, sealed as they are
         files.remove_leftovers(path)
-    envelope = _read(path, limits)
-    slot = envelope.slots[0]
+    return container.parse(_read_bytes(path), _name(path), limits=limits)
+
+
+def open_password(
+    path: Path, envelope: Envelope, password: bytes, *, limits: KdfLimits = LIMITS
+) -> tuple[bytes, PasswordKeys]:
+    """Open the password slot; one Argon2id run, about a second.
+
+    Raises ``WrongSecret`` for another password, ``ThresholdNotMet`` when there is no such slot.
+    """
+    slot = envelope.password
+    if slot is None:
+        raise _no_slot(path, Kind.PASSWORD)
     keys = kdf.stretch(password, slot.params, limits=limits)
     try:
-        associated = _slot_data(slot.kind, slot.params)
-        root_key = aead.unseal(keys.wrapping_key, slot.wrapped, associated)
+        return slots.open_password(slot, keys.wrapping_key), keys
     except NotAuthentic as error:
         raise WrongSecret(
             f"the password does not open {path}", hint="check the keyboard layout and caps lock"
         ) from error
-    secrets = _open_payload(path, envelope, root_key)
-    if secrets.password_kdf != slot.params:
-        raise FileInvalid(f"the {_WHAT} {path} contradicts itself", hint=_BACKUP_HINT)
-    return Unlocked(path, secrets, keys.stretched, root_key, envelope)
 
 
-def update(unlocked: Unlocked, secrets: PassportSecrets, *, rng: Rng = system_rng) -> Unlocked:
-    """Reseal changed secrets under the same root key and password; durable on return.
+def open_people(path: Path, envelope: Envelope, people: PeopleSecret) -> bytes:
+    """Open the people slot; raise ``WrongSecret`` for the secret of other people."""
+    slot = envelope.people
+    if slot is None:
+        raise _no_slot(path, Kind.PEOPLE)
+    try:
+        return slots.open_people(slot, people)
+    except NotAuthentic as error:
+        raise WrongSecret(
+            f"the guardians' parts do not open {path}",
+            hint="they may belong to another set of guardians, or to another passport",
+        ) from error
 
-    Raises ``KeyLocked`` when another process changed the file since it was opened: its change
-    would be lost. Raises ``ValueError`` for a change of name or password parameters.
+
+def open_face(path: Path, envelope: Envelope, device_secret: bytes) -> FaceContent:
+    """Open the face slot; whoever asks compares a photo before he uses the share."""
+    slot = envelope.face
+    if slot is None:
+        raise _no_slot(path, Kind.FACE)
+    try:
+        return slots.open_face(slot, device_secret)
+    except NotAuthentic as error:
+        raise FileInvalid(f"the {_WHAT} {path} was altered", hint=BACKUP_HINT) from error
+
+
+def open_with(path: Path, envelope: Envelope, shares: Mapping[Kind, bytes]) -> Unlocked:
+    """Open a passport with the shares of two of its slots.
+
+    Raises ``ThresholdNotMet`` for fewer, ``FileInvalid`` for an altered or newer file.
     """
-    before = unlocked.secrets
-    if (secrets.name, secrets.password_kdf) != (before.name, before.password_kdf):
-        raise ValueError("an update keeps name and password parameters")
-    path = unlocked.path
+    return passport_in(path, container.unseal(envelope, shares, _name(path)))
+
+
+def passport_in(path: Path, sealed: Unsealed) -> Unlocked:
+    """Read the passport in an opened container; raise ``FileInvalid`` when it holds none."""
+    try:
+        secrets = secrets_codec.decode(sealed.content)
+    except ValueError:
+        raise FileInvalid(
+            f"the {_WHAT} {path} holds a passport of another version", hint=NEWER_HINT
+        ) from None
+    if not _agree(sealed.envelope, secrets):
+        raise FileInvalid(f"the {_WHAT} {path} contradicts itself", hint=BACKUP_HINT)
+    return Unlocked(path, secrets, sealed)
+
+
+def reread(unlocked: Unlocked, *, limits: KdfLimits = LIMITS) -> Unlocked:
+    """Read the file again, which another process may have changed, without a new opening.
+
+    Raises ``FileInvalid`` when it is under another root key by now.
+    """
+    numbered = zip(slots.NUMBERS, unlocked.sealed.shares, strict=True)
+    return open_with(unlocked.path, read(unlocked.path, limits=limits), dict(numbered))
+
+
+def seal(
+    path: Path, secrets: PassportSecrets, locks: Iterable[Lock], *, rng: Rng = system_rng
+) -> Unlocked:
+    """Seal secrets under a new root key for a place, without writing there.
+
+    Raises ``ValueError`` unless there are two or three locks, the password's as the secrets say.
+    """
+    sealed = container.seal(secrets_codec.encode(secrets), locks, rng=rng)
+    if not _agree(sealed.envelope, secrets):
+        raise ValueError("the password's slot and its commitment belong together")
+    return Unlocked(path, secrets, sealed)
+
+
+def create(
+    path: Path,
+    secrets: PassportSecrets,
+    locks: Iterable[Lock],
+    *,
+    overwrite: bool = False,
+    rng: Rng = system_rng,
+) -> Unlocked:
+    """Seal secrets in a new file, durable on return.
+
+    Raises ``UsageFault`` when the file exists and ``overwrite`` is false, ``StorageFull``,
+    ``ValueError`` as ``seal``; then the old file, if any, is untouched.
+    """
+    unlocked = seal(path, secrets, locks, rng=rng)
+    create_container(path, unlocked.sealed, overwrite=overwrite)
+    return unlocked
+
+
+def update(
+    unlocked: Unlocked,
+    secrets: PassportSecrets | None = None,
+    *,
+    add: Iterable[Lock] = (),
+    drop: Iterable[Kind] = (),
+    rng: Rng = system_rng,
+) -> Unlocked:
+    """Change secrets or slots under the same root key; durable on return.
+
+    A lock replaces the slot of its kind. Without ``secrets`` the payload stays as it is sealed.
+    Raises ``KeyLocked`` when another process changed the file since it was opened: its change
+    would be lost. Raises ``ValueError`` for a change of name, for fewer than two slots, and for a
+    password slot other than the secrets say.
+    """
+    after = secrets or unlocked.secrets
+    if after.name != unlocked.secrets.name:
+        raise ValueError("an update keeps the name")
+    content = None if secrets is None else secrets_codec.encode(secrets)
+    sealed = container.reseal(unlocked.sealed, content=content, add=add, drop=drop, rng=rng)
+    if not _agree(sealed.envelope, after):
+        raise ValueError("the password's slot and its commitment belong together")
+    replace_container(unlocked.path, unlocked.sealed.envelope, sealed)
+    return replace(unlocked, secrets=after, sealed=sealed)
+
+
+def create_container(path: Path, sealed: Unsealed, *, overwrite: bool = False) -> None:
+    """Write a sealed container to a new file, durable on return; failures as ``create``."""
+    files.ensure_private_dir(path.parent)
     with files.lock(path, what=f"the {_WHAT} {path}"):
-        if _read_bytes(path) != _serialize(unlocked.envelope):
+        files.atomic_write(path, container.serialize(sealed.envelope), overwrite=overwrite)
+
+
+def replace_container(path: Path, before: Envelope, sealed: Unsealed) -> None:
+    """Replace a container's file; raise ``KeyLocked`` unless it is still the one from before."""
+    with files.lock(path, what=f"the {_WHAT} {path}"):
+        if _read_bytes(path) != container.serialize(before):
             raise KeyLocked(
                 f"another process changed {path} in the meantime", hint="run the command again"
             )
-        envelope = _seal(unlocked.envelope.slots, unlocked.root_key, secrets, rng)
-        files.atomic_write(path, _serialize(envelope))
-    return replace(unlocked, secrets=secrets, envelope=envelope)
+        files.atomic_write(path, container.serialize(sealed.envelope))
 
 
-def public_header(path: Path, *, limits: KdfLimits = LIMITS) -> Envelope:
-    """Return what anyone can read of a key file; raise ``FileInvalid`` when it is damaged."""
-    return _read(path, limits)
+def staged_path(path: Path) -> Path:
+    """Return where the key file lies that shall take the place of ``path``."""
+    return path.with_name(path.name + STAGED_SUFFIX)
 
 
-_BACKUP_HINT = "restore it from a backup; the password is not the problem"
+def base_path(path: Path) -> Path:
+    """Return the place of a key file, whether ``path`` is that place or the staged one."""
+    return path.with_name(path.name.removesuffix(STAGED_SUFFIX))
 
 
-def _seal(slots: tuple[Slot, ...], root_key: bytes, secrets: PassportSecrets, rng: Rng) -> Envelope:
-    plaintext = secrets_codec.encode(secrets)
-    payload = aead.seal(kdf.subkey(root_key, _PAYLOAD), plaintext, _PAYLOAD, rng=rng)
-    tag = aead.mac(kdf.subkey(root_key, _HEADER), jsontext.canonical(_body(slots, payload)))
-    return Envelope(slots, payload, tag)
+def staged(path: Path) -> Path | None:
+    """Return the staged key file of ``path``, or None when there is none."""
+    found = staged_path(path)
+    return found if found.exists() or found.is_symlink() else None
 
 
-def _open_payload(path: Path, envelope: Envelope, root_key: bytes) -> PassportSecrets:
-    body = jsontext.canonical(_body(envelope.slots, envelope.payload))
-    try:
-        if not aead.mac_matches(kdf.subkey(root_key, _HEADER), body, envelope.mac):
-            raise NotAuthentic
-        plaintext = aead.unseal(kdf.subkey(root_key, _PAYLOAD), envelope.payload, _PAYLOAD)
-    except NotAuthentic as error:
-        raise FileInvalid(f"the {_WHAT} {path} was altered", hint=_BACKUP_HINT) from error
-    try:
-        return secrets_codec.decode(plaintext)
-    except ValueError:
-        raise FileInvalid(
-            f"the {_WHAT} {path} holds a passport of another version", hint=_NEWER_HINT
-        ) from None
+def stage(unlocked: Unlocked, *, overwrite: bool = False) -> Unlocked:
+    """Write a key file beside the one whose place it shall take; durable on return."""
+    path = staged_path(unlocked.path)
+    create_container(path, unlocked.sealed, overwrite=overwrite)
+    return replace(unlocked, path=path)
 
 
-_NEWER_HINT = "update mip"
+def promote(path: Path, next_one: Unlocked) -> Unlocked:
+    """Put a staged key file in the place of ``path``, in one step of the file system.
+
+    Raises ``KeyLocked`` when the staged file is no longer the one that was opened.
+    """
+    source = staged_path(path)
+    expected = container.serialize(next_one.sealed.envelope)
+    with files.lock(path, what=f"the {_WHAT} {path}"):
+        if _read_bytes(source) != expected:
+            raise KeyLocked(
+                f"another process changed {source} in the meantime", hint="run the command again"
+            )
+        files.rename(source, path)
+    return replace(next_one, path=path)
 
 
-def _slot_data(kind: Kind, params: KdfParams) -> bytes:
-    return _SLOT + b"\0" + jsontext.canonical({"kind": kind.value, "kdf": _kdf_document(params)})
+def discard(path: Path) -> None:
+    """Delete the staged key file of ``path``; the caller knows that its leaf can never come."""
+    with files.lock(path, what=f"the {_WHAT} {path}"):
+        files.remove_file(staged_path(path))
 
 
-def _kdf_document(params: KdfParams) -> dict[str, object]:
-    return {
-        "name": "argon2id",
-        "memory_kib": params.memory_kib,
-        "iterations": params.iterations,
-        "lanes": params.lanes,
-        "salt": _hex(params.salt),
-    }
+def _agree(envelope: Envelope, secrets: PassportSecrets) -> bool:
+    slot = envelope.password
+    return slot is None or slot.params == secrets.password_kdf
 
 
-def _body(slots: tuple[Slot, ...], payload: Sealed) -> dict[str, object]:
-    return {
-        "format": FORMAT,
-        "slots": [
-            {
-                "kind": slot.kind.value,
-                "kdf": _kdf_document(slot.params),
-                "nonce": _hex(slot.wrapped.nonce),
-                "wrapped": _hex(slot.wrapped.ciphertext),
-            }
-            for slot in slots
-        ],
-        "payload": {"nonce": _hex(payload.nonce), "ciphertext": _hex(payload.ciphertext)},
-    }
+def _no_slot(path: Path, kind: Kind) -> ThresholdNotMet:
+    return ThresholdNotMet(f"{path} has no slot that {_NAMES[kind]} opens")
 
 
-def _serialize(envelope: Envelope) -> bytes:
-    document = _body(envelope.slots, envelope.payload) | {"mac": _hex(envelope.mac)}
-    document["checksum"] = _hex(hashlib.sha256(jsontext.canonical(document)).digest())
-    return json.dumps(document, indent=2).encode() + b"\n"
+_NAMES = {Kind.PASSWORD: "a password", Kind.FACE: "a face", Kind.PEOPLE: "guardians"}
+
+
+def _name(path: Path) -> str:
+    return f"the {_WHAT} {path}"
 
 
 def _read_bytes(path: Path) -> bytes:
-    return files.read_bounded(path, MAX_BYTES, what=_WHAT, follow_symlinks=False)
-
-
-def _read(path: Path, limits: KdfLimits) -> Envelope:
-    data = _read_bytes(path)
-    if not data:
-        raise FileInvalid(f"the {_WHAT} {path} is empty", hint=_BACKUP_HINT)
-    try:
-        document = jsontext.parse(data)
-        name = document["format"]
-        newer = isinstance(name, str) and name.startswith(_FORMAT_FAMILY) and name != FORMAT
-        envelope = None if newer else _parse(document)
-    except (ValueError, TypeError, KeyError):
-        raise FileInvalid(_why_unreadable(path, data), hint=_BACKUP_HINT) from None
-    if envelope is None:
-        raise FileInvalid(f"the {_WHAT} {path} has an unknown version", hint=_NEWER_HINT)
-    # the one accepted spelling, checksum included: a change of any byte shows without a password
-    if _serialize(envelope) != data:
-        raise FileInvalid(f"the {_WHAT} {path} is damaged", hint=_BACKUP_HINT)
-    for slot in envelope.slots:
-        try:
-            kdf.check_params(slot.params, limits)
-        except ValueError as error:
-            raise FileInvalid(f"the {_WHAT} {path}: {error}", hint=_BACKUP_HINT) from None
-    return envelope
-
-
-def _why_unreadable(path: Path, data: bytes) -> str:
-    if data.lstrip()[:1] == b"{" and not data.rstrip().endswith(b"}"):
-        return f"the {_WHAT} {path} is cut short"
-    return f"{path} is not a {_WHAT} of mip, or is damaged"
-
-
-def _parse(document: Any) -> Envelope:
-    if document["format"] != FORMAT or not 1 <= len(document["slots"]) <= 1:
-        raise ValueError("not a key file of this version")
-    return Envelope(
-        slots=tuple(_parse_slot(slot) for slot in document["slots"]),
-        payload=Sealed(
-            _unhex(document["payload"]["nonce"]), _unhex(document["payload"]["ciphertext"])
-        ),
-        mac=_unhex(document["mac"]),
-    )
-
-
-def _parse_slot(document: Any) -> Slot:
-    parameters = document["kdf"]
-    numbers = [parameters[key] for key in ("memory_kib", "iterations", "lanes")]
-    if Kind(document["kind"]) is not Kind.PASSWORD or any(type(n) is not int for n in numbers):
-        raise ValueError("not a slot of this version")
-    memory_kib, iterations, lanes = numbers
-    return Slot(
-        kind=Kind.PASSWORD,
-        params=KdfParams(_unhex(parameters["salt"]), memory_kib, iterations, lanes),
-        wrapped=Sealed(_unhex(document["nonce"]), _unhex(document["wrapped"])),
-    )
-
-
-def _hex(data: bytes) -> str:
-    return "0x" + data.hex()
-
-
-def _unhex(text: Any) -> bytes:
-    if not isinstance(text, str) or not text.startswith("0x"):
-        raise ValueError("bytes are 0x and hex digits")
-    return bytes.fromhex(text[2:])
+    return files.read_bounded(path, container.MAX_BYTES, what=_WHAT, follow_symlinks=False)

@@ -10,11 +10,16 @@ from mip_cli.crypto import jsontext
 from mip_cli.crypto.field import R
 from mip_cli.crypto.kdf import KdfParams
 from mip_cli.models import Kind
+from mip_cli.store import guardian_codec
+from mip_cli.store.guardian_codec import GuardianState
 from mip_cli.units import Address, Epoch
 
-SECRETS_FORMAT = "mip.passport/1"
-PAD_BYTES = 4096
-"""The plaintext is filled up to a multiple of this, so that its size tells nothing."""
+SECRETS_FORMAT = "mip.passport/2"
+
+MAX_PSEUDONYMS = 200
+"""Apps remembered; with everything else at its largest the key file stays within its bound."""
+MAX_PURPOSE = 96
+"""UTF-8 bytes of an app's purpose."""
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 _NAME = re.compile(r"[a-z0-9_-]{1,32}")
@@ -28,6 +33,16 @@ class PassportStatus(StrEnum):
     """Secrets are durable; no chain is known to hold the leaf."""
     ENROLLED = "enrolled"
     """The registry holds the leaf; chain, registry and index are set."""
+
+
+@dataclass(frozen=True)
+class Pseudonym:
+    """An app that was shown a proof; the holder's pseudonym there follows from it."""
+
+    app: Address
+    """The app's contract."""
+    purpose: str
+    """The purpose it stated."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -56,10 +71,14 @@ class PassportSecrets:
     """Enrolled coordinates, signed 8-bit."""
     face_salt: int
     """Salt of the face commitment."""
+    password_commitment: int
+    """Commits to the stretched password: kept, so that face and people prove without it."""
+    twin_commitment: int
+    """Commits to it a second time, in the shape of the face's hash."""
     keys_salt: int
     """Salt of the keys root."""
-    guardian_salt: int
-    """Salt of the empty guardian commitment."""
+    guardian_commitment: int
+    """The guardian commitment in the leaf; nobody can open it while there are no guardians."""
     password_kdf: KdfParams
     """What turns the password into the opening of the password commitment."""
     chain_id: int | None = None
@@ -68,6 +87,10 @@ class PassportSecrets:
     """PassportRegistry, once known."""
     index: int | None = None
     """Position of the leaf in the tree, once enrolled."""
+    guardians: GuardianState | None = None
+    """The sets of guardians, once any was invited."""
+    pseudonyms: tuple[Pseudonym, ...] = ()
+    """Every app shown to, oldest first: a recovery voids what was granted there."""
 
     def __post_init__(self) -> None:
         _validate(self)
@@ -78,11 +101,13 @@ class PassportSecrets:
     @property
     def kinds(self) -> tuple[Kind, ...]:
         """The kinds of key that are set; people come with guardians."""
-        return (Kind.FACE, Kind.PASSWORD)
+        active = self.guardians and self.guardians.active
+        people = (Kind.PEOPLE,) if active and active.members else ()
+        return (Kind.FACE, Kind.PASSWORD, *people)
 
 
 def encode(secrets: PassportSecrets) -> bytes:
-    """Write the payload: canonical JSON, padded with spaces to a multiple of ``PAD_BYTES``."""
+    """Write the content of a key file: canonical JSON."""
     kdf = secrets.password_kdf
     document = {
         "format": SECRETS_FORMAT,
@@ -97,8 +122,10 @@ def encode(secrets: PassportSecrets) -> bytes:
         "face_spec_id": f"0x{secrets.face_spec_id:030x}",
         "template": list(secrets.template),
         "face_salt": _element_text(secrets.face_salt),
+        "password_commitment": _element_text(secrets.password_commitment),
+        "twin_commitment": _element_text(secrets.twin_commitment),
         "keys_salt": _element_text(secrets.keys_salt),
-        "guardian_salt": _element_text(secrets.guardian_salt),
+        "guardian_commitment": _element_text(secrets.guardian_commitment),
         "password_kdf": {
             "salt": "0x" + kdf.salt.hex(),
             "memory_kib": kdf.memory_kib,
@@ -108,9 +135,10 @@ def encode(secrets: PassportSecrets) -> bytes:
         "chain_id": secrets.chain_id,
         "registry": secrets.registry,
         "index": secrets.index,
+        "guardians": secrets.guardians and guardian_codec.to_document(secrets.guardians),
+        "pseudonyms": [{"app": p.app, "purpose": p.purpose} for p in secrets.pseudonyms],
     }
-    data = jsontext.canonical(document)
-    return data + b" " * (-len(data) % PAD_BYTES)
+    return jsontext.canonical(document)
 
 
 def decode(data: bytes) -> PassportSecrets:
@@ -121,7 +149,7 @@ def decode(data: bytes) -> PassportSecrets:
             raise ValueError("another format")
         if set(document) != {field.name for field in fields(PassportSecrets)}:
             raise ValueError("other fields")
-        kdf = document.pop("password_kdf")
+        kdf, guardians = document.pop("password_kdf"), document.pop("guardians")
         return PassportSecrets(
             status=PassportStatus(document.pop("status")),
             secret=_number(document.pop("secret")),
@@ -129,9 +157,13 @@ def decode(data: bytes) -> PassportSecrets:
             face_spec_id=_number(document.pop("face_spec_id")),
             template=tuple(document.pop("template")),
             face_salt=_number(document.pop("face_salt")),
+            password_commitment=_number(document.pop("password_commitment")),
+            twin_commitment=_number(document.pop("twin_commitment")),
             keys_salt=_number(document.pop("keys_salt")),
-            guardian_salt=_number(document.pop("guardian_salt")),
+            guardian_commitment=_number(document.pop("guardian_commitment")),
             password_kdf=KdfParams(**{**kdf, "salt": _bytes(kdf["salt"])}),
+            guardians=None if guardians is None else guardian_codec.from_document(guardians),
+            pseudonyms=tuple(Pseudonym(**entry) for entry in document.pop("pseudonyms")),
             **document,
         )
     except (ValueError, TypeError, KeyError, AttributeError):
@@ -140,7 +172,10 @@ def decode(data: bytes) -> PassportSecrets:
 
 
 def _validate(s: PassportSecrets) -> None:
-    elements = (s.secret, s.face_salt, s.keys_salt, s.guardian_salt)
+    elements = (
+        *(s.secret, s.face_salt, s.keys_salt),
+        *(s.password_commitment, s.twin_commitment, s.guardian_commitment),
+    )
     counts = (s.created, s.epoch, *(n for n in (s.chain_id, s.index) if n is not None))
     sound = (
         all(_is_int(n) and 0 <= n < R for n in elements)
@@ -156,6 +191,9 @@ def _validate(s: PassportSecrets) -> None:
         and len(s.face_spec) <= 64
         and 1 <= len(s.template) <= _MAX_DIMENSION
         and all(_is_int(v) and -128 <= v <= 127 for v in s.template)
+        and len(s.pseudonyms) <= MAX_PSEUDONYMS
+        and all(_ADDRESS.fullmatch(p.app) for p in s.pseudonyms)
+        and all(len(p.purpose.encode()) <= MAX_PURPOSE for p in s.pseudonyms)
     )
     if not sound:
         raise ValueError("a field of the passport's secrets is out of range")
