@@ -122,13 +122,13 @@ def passport_in(path: Path, sealed: Unsealed) -> Unlocked:
     return Unlocked(path, secrets, sealed)
 
 
-def reread(unlocked: Unlocked) -> Unlocked:
+def reread(unlocked: Unlocked, *, limits: KdfLimits = LIMITS) -> Unlocked:
     """Read the file again, which another process may have changed, without a new opening.
 
     Raises ``FileInvalid`` when it is under another root key by now.
     """
     numbered = zip(slots.NUMBERS, unlocked.sealed.shares, strict=True)
-    return open_with(unlocked.path, read(unlocked.path), dict(numbered))
+    return open_with(unlocked.path, read(unlocked.path, limits=limits), dict(numbered))
 
 
 def seal(
@@ -208,6 +208,11 @@ def replace_container(path: Path, before: Envelope, sealed: Unsealed) -> None:
 def staged_path(path: Path) -> Path:
     """Return where the key file lies that shall take the place of ``path``."""
     return path.with_name(path.name + STAGED_SUFFIX)
+
+
+def base_path(path: Path) -> Path:
+    """Return the place of a key file, whether ``path`` is that place or the staged one."""
+    return path.with_name(path.name.removesuffix(STAGED_SUFFIX))
 
 
 def staged(path: Path) -> Path | None:
