@@ -33,6 +33,8 @@ DELAY = 48 * 3600
 """Seconds from ARMED to the first moment of execution, doubled by each veto."""
 MAX_DELAY = 14 * 86_400
 """Seconds that the delay has at most."""
+CHANGE_DELAY = 48 * 3600
+"""Seconds that a change of the set waits."""
 PROPOSAL = 7 * 86_400
 """Seconds that a request waits for approvals."""
 OPEN_FOR = 7 * 86_400
@@ -100,7 +102,7 @@ class RecoveryState:
     changes: int
     """Changes of the set that were proposed, cancelled or finished."""
     armed: int
-    """Requests that are ARMED, also those that ran out."""
+    """Requests that are ARMED; those that ran out may be among them until ``armed_until``."""
     armed_until: int
     """The latest end of them, Unix time; until then they hold up a change of the set."""
     pending_guardian_commitment: Commitment
