@@ -102,7 +102,7 @@ class _Story:
         stage.play("Two days pass, in which a holder could say no", self.finish_in_time)
         stage.refuse(
             "The lost device tries to prove, with face and password",
-            "WrongChain",
+            "UsageFault",
             lambda: self.prove(self.lost, self.password, again, "vote"),
         )
         stage.refuse(
