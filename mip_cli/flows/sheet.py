@@ -182,25 +182,25 @@ _PAGE = """<!DOCTYPE html>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>Recovery sheet of passport {name}</title>
 <style>
-@page {{ size: A4; margin: 16mm; }}
+@page {{ size: A4; margin: 14mm 16mm; }}
 * {{ box-sizing: border-box; }}
 body {{ margin: 0 auto; max-width: 178mm; color: #000; background: #fff;
-  font: 10.5pt/1.4 "DejaVu Sans", Helvetica, Arial, sans-serif; }}
+  font: 9.5pt/1.35 "DejaVu Sans", Helvetica, Arial, sans-serif; }}
 h1 {{ margin: 0; font-size: 19pt; line-height: 1.2; }}
-h2 {{ margin: 5mm 0 1.5mm; font-size: 12pt; border-bottom: .4mm solid #000; }}
-p {{ margin: 1.5mm 0; }}
-.lead {{ margin-bottom: 4mm; }}
+h2 {{ margin: 4mm 0 1.2mm; font-size: 11.5pt; border-bottom: .4mm solid #000; }}
+p {{ margin: 1.2mm 0; }}
+.lead {{ margin-bottom: 3mm; }}
 .where {{ display: flex; gap: 7mm; align-items: flex-start; }}
-.where svg {{ flex: none; width: 60mm; height: 60mm; margin: -3mm; }}
+.where svg {{ flex: none; width: 58mm; height: 58mm; margin: -3mm; }}
 @media screen {{ body {{ padding: 16mm 0; }} }}
 .locator {{ margin: 3mm 0; padding: 2.5mm; border: .3mm solid #000; overflow-wrap: anywhere;
-  font: 10pt/1.55 "DejaVu Sans Mono", Menlo, Consolas, monospace; }}
+  font: 9.5pt/1.45 "DejaVu Sans Mono", Menlo, Consolas, monospace; }}
 table {{ width: 100%; border-collapse: collapse; }}
-th, td {{ padding: 1.6mm 0; border-bottom: .15mm solid #000; text-align: left;
+th, td {{ padding: 1.3mm 0; border-bottom: .15mm solid #000; text-align: left;
   vertical-align: top; }}
-th {{ width: 36mm; padding-right: 4mm; }}
-code {{ font: 9.5pt "DejaVu Sans Mono", Menlo, Consolas, monospace; white-space: nowrap; }}
-.blank {{ display: block; height: 8mm; border-bottom: .3mm solid #000; }}
+th {{ width: 38mm; padding-right: 4mm; }}
+code {{ font: 9pt "DejaVu Sans Mono", Menlo, Consolas, monospace; white-space: nowrap; }}
+.blank {{ display: block; height: 7mm; border-bottom: .3mm solid #000; }}
 ul {{ margin: 1mm 0; padding-left: 5mm; }}
 </style>
 </head>
