@@ -21,15 +21,18 @@ from mip_cli.store.blocks import MAX_BLOCK, BlockMissing, StoreUntrusted, requir
 
 TIMEOUT: Final = 60.0
 """Seconds for one request, from connecting to the last byte; finding who serves a block is slow."""
-STALL: Final = 30.0
+STALL: Final = 60.0
 """Seconds without a single byte."""
+OWN_SEARCH: Final = 3.0
+"""Seconds in which a node finds a block that it holds itself."""
 MAX_ANSWER: Final = 16 * 1024
 """Bytes of an answer that is not a block."""
 
 _CHUNK = 64 * 1024
 _KUBO = {"cid-codec": "raw", "mhtype": "sha2-256", "pin": "true"}
 _JS_IPFS = {"format": "raw", "mhtype": "sha2-256", "version": "1", "pin": "true"}
-_ABSENT = ("not found", "not have")
+_BASE32 = {"cid-base": "base32"}  # js-ipfs answers in another base else
+_ABSENT = ("not found", "timed out", "deadline exceeded")
 
 
 class IpfsNode:
@@ -67,7 +70,9 @@ class IpfsNode:
 
     def get(self, cid: Cid) -> bytes:
         """Fetch a block and compute its content id again; see ``BlockStore``."""
-        status, body = self._post("block/get", {"arg": parse_cid(cid)}, MAX_BLOCK)
+        # told to give up before we do, a node says that it found nothing
+        query = {"arg": parse_cid(cid), "timeout": self._give_up(self._timeout)}
+        status, body = self._post("block/get", query, MAX_BLOCK)
         if status != 200:
             raise self._refusal(status, body, cid)
         if cid_of(body) != cid:
@@ -78,7 +83,8 @@ class IpfsNode:
 
     def has(self, cid: Cid) -> bool:
         """Ask whether the node itself holds a block, without a search in the network."""
-        query = {"arg": parse_cid(cid), "offline": "true"}
+        # Kubo knows "offline"; js-ipfs searches on, until it is told to stop
+        query = {"arg": parse_cid(cid), "offline": "true", "timeout": self._give_up(OWN_SEARCH)}
         status, body = self._post("block/stat", query, MAX_ANSWER)
         if status != 200:
             refusal = self._refusal(status, body, cid)
@@ -87,6 +93,9 @@ class IpfsNode:
             raise refusal
         answer = self._json(status, body)
         return isinstance(answer, dict) and answer.get("Key") == cid
+
+    def _give_up(self, seconds: float) -> str:
+        return f"{int(900 * min(seconds, self._timeout))}ms"
 
     def _dialect(self) -> dict[str, str]:
         answer = self._json(*self._post("version", {}, MAX_ANSWER))
@@ -180,7 +189,7 @@ class IpfsNode:
         if upload is not None:
             body, headers["Content-Type"] = _multipart(upload)
         path = self._endpoint.target.rstrip("/")
-        target = f"{path}/api/v0/{method}?{urlencode(query)}"
+        target = f"{path}/api/v0/{method}?{urlencode(query | _BASE32)}"
         connection.request("POST", target, body, headers)
         with connection.getresponse() as response:
             return response.status, self._read(response, limit)
