@@ -17,6 +17,7 @@ from mip_cli.cli._options import (
 )
 from mip_cli.cli.passport_backup import export, import_backup, sheet
 from mip_cli.cli.passport_keys import revoke, rotate
+from mip_cli.cli.void import void
 from mip_cli.config import Settings
 from mip_cli.flows import passport_file
 from mip_cli.flows.passport_file import PassportView
@@ -79,6 +80,7 @@ def show(
 
 passport.add_command(rotate)
 passport.add_command(revoke)
+passport.add_command(void)
 passport.add_command(export)
 passport.add_command(import_backup)
 passport.add_command(sheet)

@@ -46,6 +46,8 @@ class Relayed:
     """Transactions of this run."""
     known: int
     """Approvals that the chain had already."""
+    off: bool
+    """Whether the act can never be carried out any more: of a cancellation, that it was."""
 
 
 def request_of(passport: Passport, act: Recovery | Cancellation) -> int:
@@ -207,7 +209,7 @@ def send(
         check(settings, state, request, approval)
         progress.step("bringing an approval to the chain")
         receipts.append(sender.send(label, _call(link, ask, act, request, approval), progress))
-    return Relayed(tuple(receipts), known)
+    return Relayed(tuple(receipts), known, is_stale(act, state_at(ask.passport, link)))
 
 
 def _call(

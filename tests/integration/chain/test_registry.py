@@ -151,19 +151,6 @@ def test_index__after_a_reorg_equals_a_clean_rebuild(start_chain) -> None:
     assert index.tree.root == registry.root()
 
 
-def test_update_siblings__lead_inside_the_peak() -> None:
-    from mip_cli.chain.index import TreeIndex
-
-    for size in (1, 2, 3, 7, 8, 13):
-        tree = LeanTree(range(1, size + 1))
-        index = TreeIndex(31337, OUTSIDER, 0, 0, bytes(32), tree)
-        for position in range(size):
-            found = index.update_siblings(position)
-            assert 0 not in found
-            assert found == tree.siblings(position)[: len(found)]
-        assert len(index.update_siblings(size - 1)) == (size & -size).bit_length() - 1
-
-
 def test_verify_deployment__all_well_and_one_key_changed(chain) -> None:
     keys = key_words(chain.settings)
     checks = verify_deployment(chain.rpc, chain.deployment, keys)
