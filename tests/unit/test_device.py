@@ -7,12 +7,15 @@ import os
 import socket
 import stat
 import time
+from dataclasses import replace
 
 import pytest
 
 from mip_cli.config import load_settings
 from mip_cli.crypto.aead import Sealed
 from mip_cli.errors import ConfigInvalid, FileInvalid, KeyLocked
+from mip_cli.flows import doctor
+from mip_cli.progress import Silent
 from mip_cli.store import attempts, device, keyring
 from mip_cli.store.attempts import LIMIT, WAIT, Attempts
 from mip_cli.store.device import DeviceSecret, Place
@@ -263,3 +266,20 @@ def test_forget__nothing_counted(tmp_path):
     counter(tmp_path).begin(time.time())
     attempts.forget(tmp_path, OTHER)
     assert counter(tmp_path).require_open(time.time()) == LIMIT - 1
+
+
+def test_doctor__says_where_the_device_secret_lies(tmp_path):
+    settings = replace(load_settings({"HOME": str(tmp_path)}), data_dir=tmp_path / "data")
+
+    def says() -> str:
+        checks = doctor.examine(settings, Silent(), chain=False)
+        (found,) = [check.text for check in checks if check.name == "device secret"]
+        return found
+
+    assert says() == "none yet; the first enrolment draws it"
+    device.ensure(settings.data_dir, MemoryKeyring())
+    assert says() == "in the system's keyring"
+    other = replace(settings, data_dir=tmp_path / "other")
+    device.ensure(other.data_dir, None)
+    settings = other
+    assert says() == f"in {other.data_dir}/device, for there was no open keyring"
