@@ -9,6 +9,8 @@ from pathlib import Path
 
 from mip_cli.errors import EnvironmentFault, UsageFault
 from mip_cli.store import files
+from mip_cli.store.device import DEVICE_FILES, device_dir
+from mip_cli.store.keyfile import staged_path
 
 PASSPORT_NAME = re.compile(r"[a-z0-9_-]{1,32}")
 """Names that are file names on every system and safe to print."""
@@ -72,7 +74,12 @@ def permission_findings(data_dir: Path) -> list[PermissionFinding]:
     """Return what below the data folder others can reach, for ``mip doctor``."""
     folder = passports_dir(data_dir)
     wanted = [(data_dir, files.PRIVATE_DIR), (folder, files.PRIVATE_DIR)]
-    wanted += [(passport_path(data_dir, n), files.PRIVATE_FILE) for n in list_names(data_dir)]
+    own = [passport_path(data_dir, name) for name in list_names(data_dir)]
+    wanted += [(path, files.PRIVATE_FILE) for path in own]
+    wanted += [(staged_path(path), files.PRIVATE_FILE) for path in own]
+    device = device_dir(data_dir)
+    wanted += [(device, files.PRIVATE_DIR)]
+    wanted += [(device / name, files.PRIVATE_FILE) for name in DEVICE_FILES]
     findings = []
     for path, mode in wanted:
         try:
