@@ -187,11 +187,11 @@ def test_guardians__changed_by_anyone_s_finish__are_settled_by_the_next_opening(
 ) -> None:
     world.propose(Wish((), without=("ben",), threshold=2))
     world.later(2 * DAY)
-    snapshot = world.holder.data_dir.parent / "copy"
-    shutil.copytree(world.holder.data_dir, snapshot)
+    own = world.holder.data_dir
+    shutil.copytree(own, copy := own.parent / "copy")
     world.finish_guardians()
-    shutil.rmtree(world.holder.data_dir)
-    snapshot.rename(world.holder.data_dir)  # as if somebody else had finished it
+    shutil.rmtree(own)
+    copy.rename(own)  # as if somebody else had finished it
     assert world.open().secrets.guardians.pending is not None
     world.vote(world.holder, holder_keys(world))
     unlocked = world.open()
@@ -242,13 +242,16 @@ def test_set__killed_before_it_was_sent__goes_on(world: World) -> None:
 
 def test_change__cancelled_by_the_holder__is_off(world: World) -> None:
     world.propose(Wish((), without=("ben",), threshold=2))
+    other = world.machine_of_thief()
     assert guardian_acts.cancel(world.holder, "me", world.factors, PURSE, SILENT)
     assert not world.state().pending_ready_at
     assert world.open().secrets.guardians.pending is None
     assert guardian_acts.cancel(world.holder, "me", world.factors, PURSE, SILENT) is None
     world.later(2 * DAY)
-    with pytest.raises(UsageFault, match="no change"):
-        guardian_acts.finish(world.machine_of_thief(), "me", world.factors, PURSE, SILENT)
+    with pytest.raises(UsageFault, match="waits on chain no more"):
+        guardian_acts.finish(other, "me", world.factors, PURSE, SILENT)
+    assert world.open(other).secrets.guardians.pending is None
+    assert world.finish_guardians().receipt is None
 
 
 def test_change__opposed_by_guardians__is_off_with_the_threshold(world: World) -> None:
