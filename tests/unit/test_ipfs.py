@@ -347,6 +347,7 @@ def test_folder__keeps_and_checks(tmp_path: Path) -> None:
     assert blocks.has(CID)
     assert blocks.get(CID) == BLOCK
     path = tmp_path / "stick" / f"{CID}.mip"
+    assert list(path.parent.iterdir()) == [path]
     assert path.stat().st_mode & 0o777 == 0o600
     path.write_bytes(BLOCK + b"x")
     with pytest.raises(StoreUntrusted, match="not hold what its name says"):
