@@ -54,10 +54,13 @@ def make_machine(deployed: Deployment) -> type[RuleBasedStateMachine]:
 
         @rule(number=guarded, choice=picks, who=picks, circle=st.integers(0, 6))
         def approve(self, number: int, choice: int, who: int, circle: int) -> None:
+            if choice % 3 == 0:
+                self.ask(number, self.new_keys())
             picked = self.pick(number, choice)
             if picked:
                 mine = self.sets[number] or CIRCLES[0]
-                self.say_yes(number, picked[0], CIRCLES[circle] if circle < 3 else mine, who)
+                for chosen in (CIRCLES[circle] if circle < 3 else mine, mine):
+                    self.say_yes(number, picked[0], chosen, who)
 
         @rule(number=guarded, extra=st.integers(0, 1))
         def arm(self, number: int, extra: int) -> None:
@@ -139,8 +142,10 @@ def make_machine(deployed: Deployment) -> type[RuleBasedStateMachine]:
         def propose_change(self, number: int, circle: int, fault: str) -> None:
             self.change(number, CIRCLES[circle] if circle >= 0 else None, fault)
 
-        @rule(number=members)
-        def cancel_change(self, number: int) -> None:
+        @rule(number=members, really=st.booleans())
+        def cancel_change(self, number: int, really: bool) -> None:
+            if really:
+                self.change(number, CIRCLES[number])
             registry, _, opened, siblings = self.at(number)
             shown = self.acts.for_keep(self.holders[number])
             self.same(
@@ -287,7 +292,7 @@ def test_recovery__agrees_with_the_model_and_keeps_its_promises(suite: Deploymen
     run_state_machine_as_test(
         make_machine(suite),
         settings=settings(
-            max_examples=16,
+            max_examples=24,
             stateful_step_count=30,
             deadline=None,
             phases=PHASES,
