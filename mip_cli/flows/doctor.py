@@ -14,7 +14,7 @@ from mip_cli.errors import MipError
 from mip_cli.flows.deploy import load_deployment
 from mip_cli.flows.models import list_models
 from mip_cli.progress import Progress
-from mip_cli.store import device, passports
+from mip_cli.store import device, passports, permissions
 from mip_cli.zk.artifacts import load_circuit
 from mip_cli.zk.ceremony import GUIDE
 from mip_cli.zk.prover import provers
@@ -63,7 +63,7 @@ def _disk(settings: Settings) -> list[Check]:
 
 def _passports(settings: Settings) -> list[Check]:
     def look() -> list[Check]:
-        findings = passports.permission_findings(settings.data_dir)
+        findings = permissions.permission_findings(settings.data_dir)
         if findings:
             return [
                 Check("key files", CheckState.FAIL, f"{f.path}: {f.problem}", f.remedy)
