@@ -135,6 +135,32 @@ def test_recover__device_lost__comes_back_as_the_same(world: World, tmp_path: Pa
         world.vote(world.holder, holder_keys(world))
 
 
+def test_recover__killed_between_its_files__goes_on(world: World, tmp_path: Path) -> None:
+    backup, locator = world.backup(tmp_path / "backup.mip"), world.locator()
+    device = world.machine("new device")
+    folder = device.data_dir / "recoveries" / "me"
+    dropped = world.start(device, backup, locator)
+    (folder / "state.mip").unlink()  # killed when only the source lay there
+    assert recover.list_names(device) == []
+    begun = world.start(device, backup, locator)
+    assert begun.ask != dropped.ask
+    (folder / "ask.json").unlink()  # killed before the ask was copied out
+    assert world.start(device, backup, locator).ask == begun.ask
+    world.go_on(device, world.answers(begun.ask), old_password=PASSWORD)
+    world.later(2 * DAY)
+    shutil.copytree(folder, copy := tmp_path / "copy")
+    assert world.finish(device).receipt
+    shutil.copytree(copy, folder)  # killed before the recovery was tidied away
+    key_file = device.data_dir / "passports" / "me.mip"
+    before = key_file.read_bytes()
+    assert world.finish(device).receipt is None
+    assert key_file.read_bytes() == before
+    key_file.unlink()
+    shutil.copytree(copy, folder)  # killed before the key file was written
+    assert world.finish(device).receipt is None
+    assert world.vote(device, new_keys(world)).file.level == 2
+
+
 def test_recover__with_the_wrong_old_password__is_refused(world: World, tmp_path: Path) -> None:
     backup, locator = world.backup(tmp_path / "backup.mip"), world.locator()
     device = world.machine("new device")
