@@ -201,8 +201,8 @@ def write_parts(made: Draft, folder: Path) -> dict[str, Path]:
         label: folder / f"{_slug(label)}-{numbers[label]}-{made.short_id}.part.json"
         for label in made.parts
     }
-    if len(set(paths.values())) != len(made.parts):
-        raise UsageFault("two guardians would get the same file", hint="nothing was proposed")
+    if paths and len(set(paths.values())) != len(numbers):
+        raise UsageFault("not every guardian would get a part", hint="begin again with --anew")
     missing = {label: path for label, path in paths.items() if not _holds(path, made.parts[label])}
     for path in missing.values():
         if os.path.lexists(path):

@@ -52,10 +52,9 @@ def test_write_parts__something_else_is_never_written_over(tmp_path: Path) -> No
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"something else"]
 
 
-def test_write_parts__a_file_for_two__is_refused(tmp_path: Path) -> None:
-    made = draft("李雷", "王芳")
-    one, two = made.record.members
-    members = (one, replace(two, number=one.number))
-    with pytest.raises(UsageFault, match="the same file"):
-        write_parts(replace(made, record=replace(made.record, members=members)), tmp_path)
+def test_write_parts__a_guardian_without_a_part__is_refused(tmp_path: Path) -> None:
+    made = draft("ben", "eve")
+    with pytest.raises(UsageFault, match="not every guardian"):
+        write_parts(replace(made, parts={"ben": made.parts["ben"]}), tmp_path)
     assert not list(tmp_path.iterdir())
+    assert write_parts(replace(made, parts={}, resumed=True), tmp_path) == {}
