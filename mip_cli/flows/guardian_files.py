@@ -88,7 +88,7 @@ def open_share(ask: bytes, private_key: bytes, share: AnsweredShare) -> tuple[in
     sealed = share.sealed
     info = _answer_info(ask, share.number)
     plaintext = hpke.unseal(private_key, sealed.encapsulated, sealed.wrapped, info)
-    if len(plaintext) != 1 + SHARE_BYTES:
+    if len(plaintext) != 1 + SHARE_BYTES or not 1 <= plaintext[0] <= MAX_SHARES:
         raise NotAuthentic
     return plaintext[0], plaintext[1:]
 
