@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from mip_cli.chain.faults import NodeUntrusted
+from mip_cli.cli._guardians import moment, when
 from mip_cli.cli.guardian_sets import write_parts
 from mip_cli.crypto import hpke
 from mip_cli.crypto.guardian_set import guardian_leaf
@@ -39,6 +41,15 @@ def test_write_parts__everybody_has_a_file_of_his_own(
     assert {label: path.read_bytes() for label, path in written.items()} == dict(made.parts)
     assert len(list(tmp_path.iterdir())) == len(labels)
     assert write_parts(made, tmp_path) == written, "the same command again"
+
+
+@pytest.mark.parametrize("seconds", [1 << 38, 1 << 62, 1 << 64, (1 << 256) - 1])
+def test_moment__of_a_lying_node__is_an_error_of_the_node(seconds: int) -> None:
+    assert moment(1_700_000_000) == "2023-11-14 22:13 UTC"
+    assert moment(None) is when(None) is None
+    for show in (moment, when):
+        with pytest.raises(NodeUntrusted, match="no calendar knows"):
+            show(seconds)
 
 
 def test_write_parts__something_else_is_never_written_over(tmp_path: Path) -> None:
