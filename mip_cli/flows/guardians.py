@@ -55,8 +55,6 @@ class Wish:
     """None for a majority, two at least."""
     quorum: int | None = None
     """None for one more than the threshold, if there is one more."""
-    backup: str | None = None
-    """CID of a backup, for the locator in the parts."""
     anew: bool = False
     """Make a new set also where the same one was begun: its parts were lost."""
 
@@ -172,7 +170,7 @@ def draft(settings: Settings, name: str, factors: Factors, wish: Wish, progress:
                 passport.recovery,
                 passport.identity_commitment,
                 passport.anchor,
-                wish.backup,
+                None,  # no backup that exists opens with the parts of a set not in force
             )
         )
         record, parts = guardian_sets.make(candidates, *thresholds, passport, locator)
