@@ -35,7 +35,6 @@ from mip_cli.flows.passport_file import Factors
     "--quorum", type=click.IntRange(1, 16), help="How many do once the passport was frozen."
 )
 @click.option("-o", "--output", metavar="DIR", default=".", help="Folder for the parts.")
-@click.option("--backup-cid", metavar="CID", help="Name a backup on IPFS in the parts.")
 @click.option("--anew", is_flag=True, help="Make new parts: those of the set under way were lost.")
 @passport_option
 @_keys.image_option
@@ -54,7 +53,6 @@ def set_guardians(
     threshold: int | None,
     quorum: int | None,
     output: str,
-    backup_cid: str | None,
     anew: bool,
     passport_name: str,
     image: Path | None,
@@ -71,7 +69,7 @@ def set_guardians(
     After a kill run the same command again.
     """
     read = _guardians.read_all(cards, "card")
-    wish = Wish(read, without, False, threshold, quorum, backup_cid, anew)
+    wish = Wish(read, without, False, threshold, quorum, anew)
     _propose(
         settings,
         wish,

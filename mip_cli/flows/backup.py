@@ -63,6 +63,8 @@ class Backup:
 
 
 @dataclass(frozen=True)
+    superseded: bool = False
+    """Whether other guardians wait to come into force, who will not open it."""
 class Imported:
     """A passport's key file on this device."""
 
@@ -127,7 +129,14 @@ def make(
                 "this one works: --for-device FILE",
             )
         made = container.reseal(sealed, drop=[Kind.FACE])
-    return Backup(name, container.serialize(made.envelope), made.envelope.kinds, code)
+    waiting = secrets.guardians.pending if secrets.guardians else None
+    return Backup(
+        name,
+        container.serialize(made.envelope),
+        made.envelope.kinds,
+        code,
+        superseded=waiting is not None,
+    )
 
 
 def keep(store: BlockStore, backup: Backup) -> Cid:

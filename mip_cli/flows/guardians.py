@@ -55,8 +55,6 @@ class Wish:
     """None for a majority, two at least."""
     quorum: int | None = None
     """None for one more than the threshold, if there is one more."""
-    backup: str | None = None
-    """CID of a backup, for the locator in the parts."""
     anew: bool = False
     """Make a new set also where the same one was begun: its parts were lost."""
 
@@ -172,7 +170,7 @@ def draft(settings: Settings, name: str, factors: Factors, wish: Wish, progress:
                 passport.recovery,
                 passport.identity_commitment,
                 passport.anchor,
-                wish.backup,
+                None,  # no backup that exists opens with the parts of a set not in force
             )
         )
         record, parts = guardian_sets.make(candidates, *thresholds, passport, locator)
@@ -189,12 +187,14 @@ def propose(
     """Write a draft into the key file, then propose it on chain; it waits 48 hours there.
 
     Every guardian's part must be stored by now: nobody can make it again. Run again after a kill
-    it goes on. Raises ``UsageFault`` without face and password, ``ChainRefusal``.
+    it goes on. Raises ``UsageFault`` without face and password or while another set of this
+    passport waits, ``ChainRefusal``.
     """
     with hold(settings, made.name, factors, progress) as holding:
         guardians = holding.content.guardians or GuardianState()
         record = made.record
         if guardians.pending != record:
+            _require_over(holding, guardians.pending, purse)
             pending = replace(guardians, pending=record)
             holding = holding.write(replace(holding.content, guardians=pending))
         holding.record()
@@ -216,10 +216,26 @@ def propose(
         )
 
 
+def _require_over(holding: Holding, earlier: SetRecord | None, purse: Purse) -> None:
+    """Raise ``UsageFault`` while a set may come into force whose record would be written over."""
+    if earlier is None:
+        return
+    link, content = holding.link, holding.content
+    label = guardian_change.label_of(link, content, earlier, holding.state().changes)
+    holding.sender(purse).settle(label, holding.progress)
+    now = guardian_change.is_waiting(state := holding.state(), earlier)
+    alive = now and state.change_is_alive(holding.now())
+    if alive or not guardian_change.is_over(link, content, earlier):
+        raise UsageFault(
+            "another set of guardians waits on chain, and may come into force",
+            hint="take it back first with `mip guardian cancel`",
+        )
+
+
 def _send_change(holding: Holding, record: SetRecord, purse: Purse) -> Receipt:
     registry, state = holding.link.registry.address, holding.state()
     commitment = commitment_of(record)
-    label = f"guardians:{registry}:{holding.keys.identity:#x}:{commitment:#x}:{state.changes}"
+    label = guardian_change.label_of(holding.link, holding.content, record, state.changes)
     payload = change_payload(registry, record.guardian_commitment, commitment)
     shown = holding.show(CHANGE_PURPOSE, payload, state.changes)
     call = holding.link.recovery.propose_change(

@@ -24,6 +24,7 @@ from mip_cli.errors import (
 )
 from mip_cli.flows import (
     approvals,
+    connection,
     demo_photos,
     guardian_acts,
     guardian_answers,
@@ -311,6 +312,55 @@ def test_set__killed_before_it_was_sent__goes_on(world: World) -> None:
     assert again.record == made.record
     assert guardians.propose(world.holder, again, world.factors, PURSE, SILENT).receipt
     assert world.state().pending_ready_at
+
+
+def pending(world: World) -> object:
+    guardians = world.open().secrets.guardians
+    assert guardians is not None
+    return guardians.pending
+
+
+def test_set__while_another_waits__is_refused_and_that_one_is_kept(world: World) -> None:
+    made = world.propose(Wish((), without=("ben",), threshold=2))
+    other = guardians.draft(
+        world.holder, "me", world.factors, Wish((), without=("eve",), threshold=2), SILENT
+    )
+    with pytest.raises(UsageFault, match="another set of guardians waits"):
+        guardians.propose(world.holder, other, world.factors, PURSE, SILENT)
+    assert pending(world) == made.record
+    assert guardian_acts.cancel(world.holder, "me", world.factors, PURSE, SILENT)
+    assert guardians.propose(world.holder, other, world.factors, PURSE, SILENT).receipt
+    assert pending(world) == other.record
+
+
+def test_change__in_a_rehearsal__is_not_forgotten(world: World) -> None:
+    rehearsal = replace(PURSE, rehearse=True)
+    wish = Wish((), without=("ben",), threshold=2)
+    made = guardians.draft(world.holder, "me", world.factors, wish, SILENT)
+    with pytest.raises(Rehearsed):  # written down, and not sent
+        guardians.propose(world.holder, made, world.factors, rehearsal, SILENT)
+    assert guardian_acts.cancel(world.holder, "me", world.factors, rehearsal, SILENT) is None
+    with pytest.raises(UsageFault, match="waits on chain no more"):
+        guardian_acts.finish(world.holder, "me", world.factors, rehearsal, SILENT)
+    assert pending(world) == made.record
+    assert guardian_acts.cancel(world.holder, "me", world.factors, PURSE, SILENT) is None
+    assert pending(world) is None
+
+
+def test_change__taken_back_a_moment_ago__is_forgotten_once_that_is_final(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "final_after", lambda _: 3)
+    made = world.propose(Wish((), without=("ben",), threshold=2))
+    for _ in range(3):
+        world.later(1)
+    assert guardian_acts.cancel(world.holder, "me", world.factors, PURSE, SILENT)
+    assert not world.state().pending_ready_at
+    assert pending(world) == made.record, "a re-org may bring the change back"
+    for _ in range(3):
+        world.later(1)
+    assert guardian_acts.cancel(world.holder, "me", world.factors, PURSE, SILENT) is None
+    assert pending(world) is None
 
 
 def test_change__cancelled_by_the_holder__is_off(world: World) -> None:
