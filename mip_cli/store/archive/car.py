@@ -65,10 +65,8 @@ def restore(source: BinaryIO, store: BlockStore, progress: Progress) -> Cid:
     """Put the blocks of a CAR file in a store; return its root, which may still lack blocks."""
     root = read_root(source)
     some: list[Block] = []
-    count = 0
-    for block in blocks(source):
+    for count, block in enumerate(blocks(source), 1):
         some.append(block)
-        count += 1
         if len(some) == _BATCH:
             store.put(some)
             some = []
