@@ -170,9 +170,7 @@ class Suite:
             leaf(identity, anchor, new_keys, guardian),
             nonce=7,
         )
-        gas["propose"] = self.used(
-            chain.propose(registry, identity, anchor, new_keys, presented)
-        )
+        gas["propose"] = self.used(chain.propose(registry, identity, anchor, new_keys, presented))
         thresholds = 2 + 256 * 3
         for label, nullifier in (("approve_first", 10**75), ("approve", 10**75 + 9)):
             proof = self.guardian_trapdoor.prove(

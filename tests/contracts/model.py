@@ -188,9 +188,7 @@ class RegistryModel:
         self.check_opening(now, opened, presented, genuine)
         self._require_path(record, opened.hashed, siblings, reads_last=False)
 
-    def check_opening(
-        self, now: int, opened: Leaf, presented: Presentation, genuine: bool
-    ) -> None:
+    def check_opening(self, now: int, opened: Leaf, presented: Presentation, genuine: bool) -> None:
         """Refuse unless the presentation's maker opens the leaf."""
         _require_about(opened, presented)
         self._judge(now, 2, presented, genuine)

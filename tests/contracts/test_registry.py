@@ -462,9 +462,7 @@ def test_leaf__inner_node_is_no_leaf(suite: Deployment) -> None:
     assert suite.registry.root() == holder.leaf
     presented = suite.for_update(replace(holder, keys=commitment(3)), commitment(9), root=victim)
     planted = (commitment(1), account(2), commitment(3), commitment(4))
-    reason = refusal(
-        lambda: suite.registry.update(planted, commitment(9), [], presented.abi())
-    )
+    reason = refusal(lambda: suite.registry.update(planted, commitment(9), [], presented.abi()))
     assert reason == "registry: passport is not enrolled"
 
 
