@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mip_cli.chain.abi import pack_words, selector, words
+from mip_cli.chain.archive_anchor import ArchiveAnchor
 from mip_cli.chain.deployments import (
-    CIRCUITS,
     ANCHOR,
+    CIRCUITS,
     EPOCHS,
     GUARDIAN_VERIFIER,
     POSEIDON2,
@@ -18,7 +19,6 @@ from mip_cli.chain.deployments import (
     VERIFIER,
     Deployment,
 )
-from mip_cli.chain.archive_anchor import ArchiveAnchor
 from mip_cli.chain.epochs import PseudonymEpochs
 from mip_cli.chain.recovery import Recovery
 from mip_cli.chain.registry import Registry

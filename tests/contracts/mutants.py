@@ -23,6 +23,7 @@ SIGNED = "modules/eip712.vy"
 VERIFIER = "Groth16Verifier.vy"
 CLAIM = "examples/PassportClaim.vy"
 VOTE = "examples/PassportVote.vy"
+ANCHOR = "ArchiveAnchor.vy"
 
 MUTANTS = {
     "cool-down dropped": (REGISTRY, "updated_at + COOLDOWN", "updated_at", "registry"),
@@ -220,6 +221,48 @@ MUTANTS = {
         'keccak256(b"")',
         "examples",
     ),
+    "anchor of any sequence": (
+        ANCHOR,
+        "assert sequence == self.sequence_of[nullifier] + 1",
+        "assert sequence > 0",
+        "archive_anchor",
+    ),
+    "anchor again and again": (
+        ANCHOR,
+        "    self.sequence_of[nullifier] = sequence\n",
+        "",
+        "archive_anchor",
+    ),
+    "anchor of zero": (
+        ANCHOR,
+        "assert commitment != empty(bytes32)",
+        "assert sequence != max_value(uint256)",
+        "archive_anchor",
+    ),
+    "anchor not bound to its commitment": (
+        ANCHOR,
+        "abi_encode(ANCHOR, commitment, sequence)",
+        "abi_encode(ANCHOR, sequence)",
+        "archive_anchor",
+    ),
+    "anchor not bound to its sequence": (
+        ANCHOR,
+        "abi_encode(ANCHOR, commitment, sequence)",
+        "abi_encode(ANCHOR, commitment)",
+        "archive_anchor",
+    ),
+    "anchor with one kind of key": (
+        ANCHOR,
+        "LEVEL: constant(uint256) = 2",
+        "LEVEL: constant(uint256) = 1",
+        "archive_anchor",
+    ),
+    "anchor overwrites the first": (
+        ANCHOR,
+        "self.commitment_at[nullifier][sequence] = commitment",
+        "self.commitment_at[nullifier][1] = commitment",
+        "archive_anchor",
+    ),
     "zero point accepted": (
         VERIFIER,
         "        | convert((proof[6] | proof[7]) == 0, uint256)\n",
@@ -237,6 +280,7 @@ QUICK = {
     "level not in the signal": "check__reverts",
     "zero address signs everything": "nobody_signs_for_the_zero_address",
     "too little gas says no": "verify__too_little_gas__reverts",
+    "anchor of any sequence": "sequence_not_the_next__reverts",
     "vote not bound to its function": "proof_for_one_function__fails_for_another",
 }
 """The most telling faults and the one test, a part of its name, that shall notice each."""

@@ -10,6 +10,7 @@ import pytest
 from mip_cli.chain.abi import checksum
 from mip_cli.chain.app import App, parse_invocation
 from mip_cli.chain.deployments import (
+    ANCHOR,
     CIRCUITS,
     EPOCHS,
     GUARDIAN_VERIFIER,
@@ -196,7 +197,7 @@ def changed_record(record, name, **changes):
     return replace(record, contracts=contracts)
 
 
-CORE = (POSEIDON2, VERIFIER, GUARDIAN_VERIFIER, RECOVERY, REGISTRY, EPOCHS)
+CORE = (POSEIDON2, VERIFIER, GUARDIAN_VERIFIER, RECOVERY, REGISTRY, EPOCHS, ANCHOR)
 
 
 @pytest.mark.parametrize("name", CORE)
@@ -215,6 +216,7 @@ def test_verify_deployment__other_code__fails(chain, name) -> None:
         (RECOVERY, REGISTRY),
         (GUARDIAN_VERIFIER, RECOVERY),
         (REGISTRY, EPOCHS),
+        (REGISTRY, ANCHOR),
     ],
 )
 def test_verify_deployment__contracts_that_use_another__fails(start_chain, name, user) -> None:
