@@ -163,6 +163,12 @@ class Archive:
             raise FileInvalid("the archive's head and root contradict each other")
         self._head = found
 
+    def adopt(self, root: Cid) -> Head:
+        """Make a root that was loaded, and is durable in the store, the archive's head."""
+        self._head = Head(self.store.uri, root, self._commit, len(self.log), self.log.root)
+        head.write_head(self.home, self._head)
+        return self._head
+
     @property
     def head(self) -> Head:
         """The committed head."""
@@ -368,13 +374,12 @@ class Archive:
         self.store.put([root])
         self.store.publish(root.cid, previous)
         self._commit += 1
-        self._head = Head(self.store.uri, root.cid, self._commit, len(self.log), self.log.root)
-        head.write_head(self.home, self._head)
+        committed = self.adopt(root.cid)
         self._changed = False
         gone = [*self._gone, *([] if previous is None else [previous])]
         self._gone = []
         self.store.delete(gone)
-        return self._head
+        return committed
 
     def sweep(self) -> int:
         """Delete every block that the committed root does not lead to; return how many."""

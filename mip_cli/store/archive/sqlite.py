@@ -26,8 +26,9 @@ _APPLICATION = 0x4D495041  # "MIPA"
 class SqliteStore:
     """The blocks of one archive in one file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, uri: str) -> None:
         self.path = path
+        self._uri = uri
         files.ensure_private_dir(path.parent)
         if not path.exists():
             os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, files.PRIVATE_FILE))
@@ -40,7 +41,7 @@ class SqliteStore:
     @property
     def uri(self) -> str:
         """Return how the holder names it."""
-        return f"sqlite:{self.path}"
+        return self._uri
 
     def put(self, blocks: Sequence[Block]) -> None:
         """Take blocks in one transaction, durable on return only after ``publish``."""

@@ -20,7 +20,7 @@ def open_store(name: str, home: Path) -> BlockStore:
         case "sqlite":
             from mip_cli.store.archive.sqlite import SqliteStore
 
-            return SqliteStore(Path(rest) if rest else home / "blocks.sqlite")
+            return SqliteStore(Path(rest) if rest else home / "blocks.sqlite", name)
         case "folder" if rest:
             from mip_cli.store.archive.folder import FolderStore
 
