@@ -15,10 +15,11 @@ from typing import Any
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from mip_cli.crypto import archive_blocks as blocks
-from mip_cli.crypto import archive_keys, archive_proof, cid, dagcbor, merkle_log, padding
+from mip_cli.crypto import archive_keys, archive_proof, dagcbor, merkle_log, padding
+from mip_cli.crypto import link as cids
 from mip_cli.crypto.archive_blocks import Block, Content, Place
 from mip_cli.crypto.archive_keys import ArchiveKey
-from mip_cli.crypto.cid import Cid
+from mip_cli.crypto.link import Link
 from mip_cli.progress import Silent
 from mip_cli.store.archive import car
 from mip_cli.store.archive import head as heads
@@ -39,20 +40,21 @@ class _Memory:
     """Blocks of the vector."""
 
     uri = "sqlite"
+    label = "memory"
 
     def __init__(self) -> None:
-        self.kept: dict[Cid, bytes] = {}
+        self.kept: dict[Link, bytes] = {}
 
     def put(self, some: Sequence[Block]) -> None:
         self.kept.update((block.cid, block.data) for block in some)
 
-    def get(self, cids: Sequence[Cid]) -> list[bytes]:
+    def get(self, cids: Sequence[Link]) -> list[bytes]:
         return [self.kept[name] for name in cids]
 
-    def publish(self, root: Cid, previous: Cid | None) -> None:
+    def publish(self, root: Link, previous: Link | None) -> None:
         pass
 
-    def delete(self, cids: Sequence[Cid]) -> None:
+    def delete(self, cids: Sequence[Link]) -> None:
         for name in cids:
             self.kept.pop(name, None)
 
@@ -98,12 +100,12 @@ def document() -> object:
         "key_before": key.key.hex(),
         "key": archive.key.key.hex(),
         "generation": archive.key.generation,
-        "root": cid.text(head.root),
+        "root": cids.text(head.root),
         "log_root": head.log_root.hex(),
         "size": head.size,
         "head": head_text,
         "records": [{"category": c, "path": p, "content": d.decode()} for c, p, d in RECORDS[:2]],
-        "blocks": {cid.text(name): data.hex() for name, data in sorted(store.kept.items())},
+        "blocks": {cids.text(name): data.hex() for name, data in sorted(store.kept.items())},
         "car": out.getvalue().hex(),
         "proof": maker.proof_text,
         "commitment": maker.commitment,
@@ -167,8 +169,8 @@ class _Defects:
         return found
 
     def _cids(self) -> list[tuple[str, Any, str]]:
-        text = cid.text(self.head.root)
-        v0 = cid.cid_of(b"", cid.RAW)
+        text = cids.text(self.head.root)
+        v0 = cids.cid_of(b"", cids.RAW)
         other = bytes([1, 0x70]) + v0[2:]
         sha512 = bytes([1, 0x55, 0x13]) + v0[3:]
         b32 = "b" + base64.b32encode(other).decode().rstrip("=").lower()
@@ -183,7 +185,7 @@ class _Defects:
         ]
 
     def _nodes(self) -> list[tuple[str, Any, str]]:
-        link = cid.cid_of(b"x", cid.RAW)
+        link = cids.cid_of(b"x", cids.RAW)
         good = dagcbor.envelope(b"data", [link, link])
         tag = good.index(b"\xd8\x2a")
         return [
@@ -225,7 +227,9 @@ class _Defects:
 
         body = dagcbor.encode({"e": [None]})
         framed = struct.pack(">I", len(body)) + body
-        planted = dagcbor.envelope(dagcbor.open_envelope(good.data)[0], [cid.cid_of(b"", cid.RAW)])
+        planted = dagcbor.envelope(
+            dagcbor.open_envelope(good.data)[0], [cids.cid_of(b"", cids.RAW)]
+        )
         flipped = bytearray(good.data)
         flipped[40] ^= 1
         return [
@@ -292,7 +296,7 @@ class _Defects:
             base = {"owner": owner.hex(), "key": key.key.hex(), "generation": key.generation}
             return {**base, "block": body.hex(), **changes}
 
-        def sealed(value: object, to: Sequence[Cid] = links) -> dict[str, object]:
+        def sealed(value: object, to: Sequence[Link] = links) -> dict[str, object]:
             return given(blocks.seal_root(key, owner, opened.wraps, value, to, self.rng).data)
 
         value = opened.value

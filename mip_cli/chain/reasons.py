@@ -207,7 +207,7 @@ REASONS: dict[str, Reason] = {
     "vault: grant was voided by its holder": Reason("the grant was voided by its holder"),
     "vault: more than is left of the day's allowance": Reason(
         "this is more than is left of the day's allowance",
-        "take less, or prove with people: mip prove --people",
+        "take less, or prove with people: mip prove --kinds people,password",
     ),
     "vault: more than the spender's cap": Reason("this is more than the grant allows"),
     "vault: more than the vault holds": Reason("this is more than the vault holds"),

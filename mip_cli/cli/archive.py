@@ -104,7 +104,7 @@ def put(
                 progress,
                 stdin=sys.stdin.buffer.read,
             )
-        where = session.archive.head.store
+        kept, where = session.archive.head.store, session.archive.store.label
     first = done.records[0]
     document = {
         "category": category,
@@ -121,7 +121,7 @@ def put(
         if len(done.records) > 1:
             what = f"{len(done.records)} records"
         click.echo(f"{what}, in {category}")
-        if store is not None and where != create:
+        if store is not None and kept != create:
             _io.warn(f"the archive lies in {where} already; --store counts for a new one")
 
     _io.emit(document, schema=PUT_SCHEMA, as_json=as_json, text=text)

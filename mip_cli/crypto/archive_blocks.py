@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from mip_cli.crypto import dagcbor, padding
 from mip_cli.crypto.aead import NONCE_BYTES, TAG_BYTES, NotAuthentic, Rng, Sealed, seal, unseal
 from mip_cli.crypto.archive_keys import MAX_WRAPS, WRAP_BYTES, ArchiveKey, follow
-from mip_cli.crypto.cid import DAG_CBOR, RAW, Cid, cid_of, codec_of
+from mip_cli.crypto.link import DAG_CBOR, RAW, Link, cid_of, codec_of
 
 CHUNK = 256 * 1024
 """Bytes of content in a chunk."""
@@ -44,7 +44,7 @@ class BlockInvalid(Exception):
 class Block:
     """Bytes with their name."""
 
-    cid: Cid
+    cid: Link
     """What they are called."""
     data: bytes
     """Public: ciphertext, or a node with its links in clear."""
@@ -104,13 +104,13 @@ class Place:
     """Position on its level."""
 
 
-def seal_node(place: Place, key: bytes, value: object, links: Sequence[Cid]) -> Block:
+def seal_node(place: Place, key: bytes, value: object, links: Sequence[Link]) -> Block:
     """Seal a value under a key that was drawn for this one writing."""
     data = ChaCha20Poly1305(key).encrypt(_ZERO_NONCE, _padded(value), _node_data(place, links))
     return _node(data, links)
 
 
-def open_node(place: Place, key: bytes, block: bytes) -> tuple[Any, list[Cid]]:
+def open_node(place: Place, key: bytes, block: bytes) -> tuple[Any, list[Link]]:
     """Open a sealed node; return its value and its links."""
     data, links = read_links(block)
     try:
@@ -120,12 +120,12 @@ def open_node(place: Place, key: bytes, block: bytes) -> tuple[Any, list[Cid]]:
     return _unpadded(plain), links
 
 
-def link_node(links: Sequence[Cid]) -> Block:
+def link_node(links: Sequence[Link]) -> Block:
     """Write a node that only lists chunks."""
     return _node(b"", links)
 
 
-def open_link_node(block: bytes) -> list[Cid]:
+def open_link_node(block: bytes) -> list[Link]:
     """Read a node that only lists chunks."""
     data, links = read_links(block)
     if data or not 0 < len(links) <= FAN_OUT:
@@ -133,7 +133,7 @@ def open_link_node(block: bytes) -> list[Cid]:
     return links
 
 
-def read_links(block: bytes) -> tuple[bytes, list[Cid]]:
+def read_links(block: bytes) -> tuple[bytes, list[Link]]:
     """Read what is public of any node."""
     if len(block) > MAX_BLOCK:
         raise BlockInvalid("a node is too long")
@@ -143,7 +143,7 @@ def read_links(block: bytes) -> tuple[bytes, list[Cid]]:
         raise BlockInvalid(str(error)) from None
 
 
-def children(block: Block) -> list[Cid]:
+def children(block: Block) -> list[Link]:
     """Return the blocks that a block names: none for a chunk, its links for a node."""
     return read_links(block.data)[1] if codec_of(block.cid) == DAG_CBOR else []
 
@@ -153,7 +153,7 @@ def seal_root(
     owner: bytes,
     wraps: Sequence[bytes],
     value: object,
-    links: Sequence[Cid],
+    links: Sequence[Link],
     rng: Rng,
 ) -> Block:
     """Seal the root; ``wraps`` lead to this key from those before it."""
@@ -173,7 +173,7 @@ class OpenedRoot:
     """The way to it."""
     value: Any
     """What the root holds."""
-    links: tuple[Cid, ...]
+    links: tuple[Link, ...]
     """What it links to."""
 
 
@@ -203,7 +203,7 @@ def open_root(key: ArchiveKey, owner: bytes, block: bytes) -> OpenedRoot:
     return OpenedRoot(key, wraps, _unpadded(plain), tuple(links))
 
 
-def _node(data: bytes, links: Sequence[Cid]) -> Block:
+def _node(data: bytes, links: Sequence[Link]) -> Block:
     block = dagcbor.envelope(data, links)
     if len(block) > MAX_BLOCK:
         raise ValueError("a node is too long")
@@ -226,16 +226,16 @@ def _unpadded(plain: bytes) -> Any:
         raise BlockInvalid("a node holds something else than it must") from None
 
 
-def _node_data(place: Place, links: Sequence[Cid]) -> bytes:
+def _node_data(place: Place, links: Sequence[Link]) -> bytes:
     where = struct.pack(">BI", place.level, place.index)
     return _NODE + place.kind.encode() + b"\0" + place.tag + where + _digest(links)
 
 
-def _root_data(owner: bytes, head: bytes, links: Sequence[Cid]) -> bytes:
+def _root_data(owner: bytes, head: bytes, links: Sequence[Link]) -> bytes:
     return _ROOT + owner + head + _digest(links)
 
 
-def _digest(links: Sequence[Cid]) -> bytes:
+def _digest(links: Sequence[Link]) -> bytes:
     return hashlib.sha256(b"".join(links)).digest()
 
 

@@ -1,4 +1,8 @@
-"""Content identifiers: CIDv1 with SHA-256, the two codecs of the archive (protocol section 14)."""
+"""The one kind of content id that is used here: CIDv1, one raw block, SHA-256, base32.
+
+The packages for CIDs bring tables of every codec, hash and base and three more packages; the one
+form that a backup and an archive's blocks have is four fixed bytes and a hash.
+"""
 
 from __future__ import annotations
 
@@ -6,51 +10,34 @@ import base64
 import hashlib
 from typing import NewType
 
-Cid = NewType("Cid", bytes)
-"""36 bytes: version, codec, SHA-256 multihash."""
+Cid = NewType("Cid", str)
+"""Text of a content id, as ``bafkrei...``."""
 
-RAW = 0x55
-"""Codec of ciphertext chunks."""
-DAG_CBOR = 0x71
-"""Codec of nodes."""
-CID_BYTES = 36
-
-_PREFIXES = {codec: bytes([1, codec, 0x12, 32]) for codec in (RAW, DAG_CBOR)}
+_HEADER = bytes((0x01, 0x55, 0x12, 0x20))
+"""Version 1, codec raw, hash sha2-256 of 32 bytes (the multicodec table)."""
+_BASE32 = "b"
+"""Prefix of RFC 4648's base32, lower case, without padding (the multibase table)."""
+_DIGEST_BYTES = 32
 
 
-def cid_of(block: bytes, codec: int) -> Cid:
-    """Compute the identifier of a block."""
-    return Cid(_PREFIXES[codec] + hashlib.sha256(block).digest())
+def cid_of(block: bytes) -> Cid:
+    """Return the content id of one raw block."""
+    return _write(hashlib.sha256(block).digest())
 
 
-def codec_of(cid: Cid) -> int:
-    """Return the codec in an identifier."""
-    return cid[1]
+def parse_cid(text: str) -> Cid:
+    """Read a content id in its one spelling; raise ``ValueError`` for any other kind or form."""
+    body = text.removeprefix(_BASE32).upper()
+    try:
+        raw = base64.b32decode(body + "=" * (-len(body) % 8))
+    except ValueError:
+        raise ValueError("not a content id") from None
+    cid = _write(raw[len(_HEADER) :])
+    if len(raw) != len(_HEADER) + _DIGEST_BYTES or cid != text:
+        raise ValueError("not the content id of a raw block under SHA-256")
+    return cid
 
 
-def names(cid: Cid, block: bytes) -> bool:
-    """Tell whether an identifier is that of a block."""
-    return cid[4:] == hashlib.sha256(block).digest()
-
-
-def checked(data: bytes) -> Cid:
-    """Return bytes as an identifier; raise ``ValueError`` for any but the archive's two kinds."""
-    if len(data) != CID_BYTES or data[:4] not in _PREFIXES.values():
-        raise ValueError("not a CIDv1 of a raw or DAG-CBOR block with SHA-256")
-    return Cid(data)
-
-
-def text(cid: Cid) -> str:
-    """Write an identifier as every IPFS tool does: base32 in lower case after ``b``."""
-    return "b" + base64.b32encode(cid).decode().rstrip("=").lower()
-
-
-def parse(written: str) -> Cid:
-    """Read an identifier in base32; raise ``ValueError`` for anything else."""
-    if not written.startswith("b") or not written.isascii() or written != written.lower():
-        raise ValueError("not a CID in base32")
-    body = written[1:].upper()
-    found = checked(base64.b32decode(body + "=" * (-len(body) % 8)))
-    if text(found) != written:
-        raise ValueError("not a CID in its one spelling")
-    return found
+def _write(digest: bytes) -> Cid:
+    text = base64.b32encode(_HEADER + digest).decode().lower().rstrip("=")
+    return Cid(_BASE32 + text)

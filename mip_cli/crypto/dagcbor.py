@@ -12,7 +12,7 @@ from typing import Any
 
 import cbor2
 
-from mip_cli.crypto.cid import CID_BYTES, Cid, checked
+from mip_cli.crypto.link import CID_BYTES, Link, checked
 
 _DATA = b"\xa2\x61d"  # a map of two members, the first is "d"
 _LINKS = b"\x61l"
@@ -36,7 +36,7 @@ def decode(data: bytes) -> Any:
     return value
 
 
-def envelope(data: bytes, links: Sequence[Cid]) -> bytes:
+def envelope(data: bytes, links: Sequence[Link]) -> bytes:
     """Write a node: its data, and its links in clear."""
     parts = [_DATA, _head(_BYTES, len(data)), data, _LINKS, _head(_LIST, len(links))]
     for link in links:
@@ -44,7 +44,7 @@ def envelope(data: bytes, links: Sequence[Cid]) -> bytes:
     return b"".join(parts)
 
 
-def open_envelope(block: bytes) -> tuple[bytes, list[Cid]]:
+def open_envelope(block: bytes) -> tuple[bytes, list[Link]]:
     """Read a node; raise ``ValueError`` for any byte that ``envelope`` would write otherwise."""
     if not block.startswith(_DATA):
         raise ValueError("not a node")

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from mip_cli.config import Settings, public_file_mode
 from mip_cli.crypto import archive_keys, merkle_log
-from mip_cli.crypto.cid import text as cid_text
+from mip_cli.crypto.link import text as cid_text
 from mip_cli.errors import EnvironmentFault, Negative, UsageFault
 from mip_cli.flows import archive as flow
 from mip_cli.flows import passport_file
@@ -79,7 +79,7 @@ def restore(
         present = _present(home)
         if present is not None and store is not None and store != present.store:
             raise UsageFault(
-                f"the archive of {name} lies in {present.store}",
+                f"the archive of {name} lies in another store already",
                 hint="import without --store, or move its folder away first",
             )
         where = open_store(present.store if present else flow.store_name(store), home)

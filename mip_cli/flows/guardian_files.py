@@ -1,4 +1,4 @@
-"""What holder and guardians send each other: the documents of protocol section 12.
+"""The documents that holder and guardians send each other (protocol section 12).
 
 None of them holds a secret in clear: shares are sealed to the key of who shall read them. They do
 name the passport's leaf, so they are for the people they are meant for.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from mip_cli.chain.abi import checksum
 from mip_cli.crypto import hpke, jsontext
@@ -18,14 +18,26 @@ from mip_cli.crypto.forms import Form, Members, element, hexed
 from mip_cli.crypto.guardian_set import (
     PLACES,
     SET_DEPTH,
-    set_commitment_from,
     split_thresholds,
     thresholds_of,
 )
 from mip_cli.crypto.plaintext import is_readable
 from mip_cli.crypto.shamir import MAX_SHARES
+from mip_cli.flows.guardian_documents import (
+    Answer,
+    AnsweredShare,
+    Approval,
+    Ask,
+    Cancellation,
+    Card,
+    Invitation,
+    Part,
+    Passport,
+    Recovery,
+    SealedShare,
+)
 from mip_cli.store.guardian_codec import INVITATION_BYTES, MAX_LABEL
-from mip_cli.units import Address, Commitment
+from mip_cli.units import Commitment
 
 SHARE_BYTES = 32
 MAX_LOCATOR = 400
@@ -35,167 +47,6 @@ _PART_INFO = b"mip guardian part/1"
 _ANSWER_INFO = b"mip guardian answer/1"
 _DIGEST = b"mip part/1"
 _EPOCHS = (1 << 32) - 1
-
-
-@dataclass(frozen=True)
-class Passport:
-    """Which passport, at which contracts of which chain; it names the leaf."""
-
-    chain_id: int
-    """EIP-155."""
-    recovery: Address
-    """The guardian recovery contract."""
-    registry: Address
-    """The passport registry."""
-    identity_commitment: Commitment
-    """Commits to the holder's secret."""
-    anchor: Address
-    """The account that enrolled."""
-
-
-@dataclass(frozen=True)
-class Invitation:
-    """From a holder to whom he wants as guardian."""
-
-    label: str
-    """How the holder calls himself."""
-    invitation: bytes
-    """16 random bytes that tell cards and parts apart."""
-
-
-@dataclass(frozen=True)
-class Card:
-    """From a guardian to the holder: what he can be made a guardian with."""
-
-    invitation: bytes
-    """The invitation that it answers."""
-    leaf: int
-    """His leaf in the set's tree."""
-    public_key: bytes
-    """X25519, for his parts."""
-
-
-@dataclass(frozen=True)
-class SealedShare:
-    """A share, readable by one private key alone."""
-
-    encapsulated: bytes
-    """HPKE's ephemeral key, 32 bytes."""
-    wrapped: bytes
-    """The ciphertext."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """From the holder to a guardian: his place in the set, and his share."""
-
-    invitation: bytes
-    """The invitation that this guardian got."""
-    passport: Passport
-    """Whom he guards."""
-    threshold: int
-    """Guardians who can bring the holder back."""
-    quorum: int
-    """Guardians who can bring a frozen or revoked passport back."""
-    set_salt: int
-    """Salt of the set commitment."""
-    siblings: tuple[int, ...]
-    """Of his leaf, from the leaf upward."""
-    position: int
-    """His place in the set's tree."""
-    number: int
-    """Number of his share."""
-    digests: tuple[bytes, ...]
-    """Digests of all shares by number."""
-    people: bytes
-    """X25519 key that the shares restore; key files and backups show it in their people slot."""
-    locator: str
-    """Where the passport and its backup are, for a holder who lost everything."""
-    sealed: SealedShare
-    """The share."""
-
-    @property
-    def thresholds(self) -> int:
-        """Threshold and quorum as the public signal."""
-        return thresholds_of(self.threshold, self.quorum)
-
-    def set_commitment(self, leaf: int) -> Commitment:
-        """Return the commitment of the set in which a leaf has this part's place."""
-        return set_commitment_from(
-            leaf, self.position, self.siblings, self.thresholds, self.set_salt
-        )
-
-
-@dataclass(frozen=True)
-class Recovery:
-    """A recovery that guardians shall approve."""
-
-    new_keys_root: Commitment
-    """The keys that it puts in place."""
-    guardian_epoch: int
-    """The set that approves."""
-    nonce: int
-    """Which recovery of this passport it is."""
-
-
-@dataclass(frozen=True)
-class Cancellation:
-    """A change of the set that guardians shall stop."""
-
-    guardian_epoch: int
-    """The set that approves."""
-    changes: int
-    """Which change it is."""
-
-
-@dataclass(frozen=True)
-class Ask:
-    """From a holder, or who says so, to guardians."""
-
-    passport: Passport
-    """Which passport."""
-    act: Recovery | Cancellation | None
-    """What they shall approve, None for nothing."""
-    people: bytes | None
-    """Which shares are wanted, by the key that they restore; None for none."""
-    public_key: bytes
-    """X25519 key to which the shares are sealed, fresh for this ask."""
-    created: int
-    """Unix time in seconds."""
-
-
-@dataclass(frozen=True)
-class Approval:
-    """A guardian's yes to one act, which anyone may bring to the chain."""
-
-    thresholds: int
-    """Public signal."""
-    nullifier: int
-    """Public signal; the guardian's pseudonym for this act alone."""
-    proof: tuple[int, ...]
-    """The 8 words of the contract call."""
-
-
-@dataclass(frozen=True)
-class AnsweredShare:
-    """A guardian's share for who made the ask."""
-
-    number: int
-    """Number of the share."""
-    sealed: SealedShare
-    """Threshold and share, sealed to the key of the ask."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """From a guardian to who made an ask."""
-
-    ask: bytes
-    """SHA-256 of the ask."""
-    share: AnsweredShare | None
-    """His share, where one was asked for."""
-    approval: Approval | None
-    """His approval, where something was to be approved."""
 
 
 def share_digest(number: int, share: bytes) -> bytes:
@@ -227,7 +78,7 @@ def ask_hash(ask: bytes) -> bytes:
 def seal_share(
     ask: bytes, public_key: bytes, number: int, threshold: int, share: bytes
 ) -> AnsweredShare:
-    """Seal a share to the key of an ask, for that ask alone."""
+    """Seal a share to the key of an ask, for that ask (``ask_hash``) alone."""
     sealed = hpke.seal(public_key, bytes([threshold]) + share, _answer_info(ask, number))
     return AnsweredShare(number, SealedShare(*sealed))
 
@@ -249,7 +100,7 @@ def _part_info(part: Part) -> bytes:
 
 
 def _answer_info(ask: bytes, number: int) -> bytes:
-    return _ANSWER_INFO + ask_hash(ask) + bytes([number])
+    return _ANSWER_INFO + ask + bytes([number])
 
 
 def _write_passport(passport: Passport) -> dict[str, object]:

@@ -26,7 +26,15 @@ from mip_cli.config import Settings
 from mip_cli.crypto.kdf import SALT_BYTES, KdfParams
 from mip_cli.errors import FaceMismatch, UsageFault, WrongChain, WrongSecret
 from mip_cli.face.spec import FaceTemplate
-from mip_cli.flows import connection, face, leaf_proof, membership, passport_file, replacement
+from mip_cli.flows import (
+    connection,
+    face,
+    guardian_change,
+    leaf_proof,
+    membership,
+    passport_file,
+    replacement,
+)
 from mip_cli.flows.connection import Connection
 from mip_cli.flows.enroll import require_home
 from mip_cli.flows.leaf_proof import Act
@@ -141,6 +149,8 @@ class _Run:
             return self._done(self._open_new(base), None, resumed=True)
         content, keys = opened.unlocked.secrets, keys_of(opened.unlocked.secrets)
         require_home(content, self.link)
+        opened = guardian_change.settle(self.settings, self.link, opened)
+        content, keys = opened.unlocked.secrets, keys_of(opened.unlocked.secrets)
         record = self.link.registry.passport(keys.identity, content.anchor)
         if self._find(content) is None and keyfile.staged(base) is not None:
             # the new leaf is in force: what is left is to wait until it is final
@@ -177,7 +187,7 @@ class _Run:
         opened = passport_file.open_passport(
             self.settings, path, self.request.new_factors, self.progress
         )
-        return opened.unlocked
+        return guardian_change.settle(self.settings, self.link, opened).unlocked
 
     def _staged_before(
         self, base: Path, content: PassportSecrets, record: PassportRecord
@@ -270,10 +280,14 @@ class _Run:
         return self._sender().send(label, call, self.progress)
 
     def _promote(self, base: Path, following: Unlocked) -> Unlocked:
+        if self._find(following.secrets) is None:  # perhaps the guardians changed meanwhile
+            opened = Opened(following, None, None, None)
+            following = guardian_change.settle(self.settings, self.link, opened).unlocked
         if self._find(following.secrets) is None:
             raise WrongChain(
                 f"the registry {self.link.registry.address} does not hold the new keys",
-                hint="run the same command again; if it stays so, the node is not to be trusted",
+                hint="run the same command again; if it stays so, somebody else replaced your "
+                "keys (`mip recover`), or the node is not to be trusted",
             )
         return keyfile.promote(base, following)
 

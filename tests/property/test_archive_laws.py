@@ -11,14 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mip_cli.crypto import archive_blocks as blocks
-from mip_cli.crypto import archive_keys, cid, dagcbor, padding
+from mip_cli.crypto import archive_keys, dagcbor, padding
+from mip_cli.crypto import link as cids
 from mip_cli.crypto.aead import NotAuthentic
 from mip_cli.crypto.archive_blocks import BlockInvalid, Content, Place
 from mip_cli.crypto.archive_keys import ArchiveKey
 
 KEYS = st.binary(min_size=32, max_size=32)
-CIDS = st.tuples(st.sampled_from([cid.RAW, cid.DAG_CBOR]), st.binary(max_size=8)).map(
-    lambda pair: cid.cid_of(pair[1], pair[0])
+CIDS = st.tuples(st.sampled_from([cids.RAW, cids.DAG_CBOR]), st.binary(max_size=8)).map(
+    lambda pair: cids.cid_of(pair[1], pair[0])
 )
 LINKS = st.lists(CIDS, max_size=300)
 
@@ -29,7 +30,7 @@ def counter_rng(seed: int = 0) -> Callable[[int], bytes]:
 
 
 @given(st.binary(max_size=3000), LINKS)
-def test_envelope__is_dag_cbor_with_links(data: bytes, links: list[cid.Cid]) -> None:
+def test_envelope__is_dag_cbor_with_links(data: bytes, links: list[cids.Link]) -> None:
     block = dagcbor.envelope(data, links)
     assert dagcbor.open_envelope(block) == (data, links)
     theirs = libipld.decode_dag_cbor(block)
@@ -37,14 +38,14 @@ def test_envelope__is_dag_cbor_with_links(data: bytes, links: list[cid.Cid]) -> 
     assert block == dagcbor.encode({"d": data, "l": []})[:-1] + block[len(block) - _tail(links) :]
 
 
-def _tail(links: list[cid.Cid]) -> int:
+def _tail(links: list[cids.Link]) -> int:
     head = 1 if len(links) < 24 else 2 if len(links) < 256 else 3
     return head + 41 * len(links)
 
 
 @given(st.binary(max_size=400), st.lists(CIDS, max_size=4), st.data())
 def test_envelope__any_cut_or_addition__is_refused(
-    data: bytes, links: list[cid.Cid], draw: st.DataObject
+    data: bytes, links: list[cids.Link], draw: st.DataObject
 ) -> None:
     block = dagcbor.envelope(data, links)
     cut = draw.draw(st.integers(0, len(block) - 1))
@@ -82,7 +83,7 @@ def test_chunk__opens_at_its_place_alone(
     content = content[:size]
     right = Content(tag, path, version, 1, key)
     block = right.seal(0, content)
-    assert cid.names(block.cid, block.data)
+    assert cids.names(block.cid, block.data)
     assert right.open(0, block.data, size) == content
     other = bytes(32) if tag != bytes(32) else b"\1" * 32
     wrong = {
@@ -135,7 +136,7 @@ VALUES = st.recursive(
 
 
 @given(KEYS, VALUES, st.lists(CIDS, max_size=5))
-def test_node__opens_at_its_place_alone(key: bytes, value: object, links: list[cid.Cid]) -> None:
+def test_node__opens_at_its_place_alone(key: bytes, value: object, links: list[cids.Link]) -> None:
     place = Place("list", b"t" * 32, 1, 7)
     block = blocks.seal_node(place, key, value, links)
     assert blocks.open_node(place, key, block.data) == (value, links)
@@ -150,7 +151,7 @@ def test_node__opens_at_its_place_alone(key: bytes, value: object, links: list[c
     with pytest.raises(BlockInvalid, match="does not belong"):
         blocks.open_node(place, bytes(a ^ 1 for a in key), block.data)
     data, _ = dagcbor.open_envelope(block.data)
-    extra = dagcbor.envelope(data, [*links, cid.cid_of(b"planted", cid.RAW)])
+    extra = dagcbor.envelope(data, [*links, cids.cid_of(b"planted", cids.RAW)])
     with pytest.raises(BlockInvalid, match="does not belong"):
         blocks.open_node(place, key, extra)
 
@@ -209,12 +210,12 @@ def test_secrets__do_not_print() -> None:
     assert "kk" not in repr(ArchiveKey(b"k" * 32))
 
 
-@given(st.binary(min_size=32, max_size=32), st.sampled_from([cid.RAW, cid.DAG_CBOR]))
+@given(st.binary(min_size=32, max_size=32), st.sampled_from([cids.RAW, cids.DAG_CBOR]))
 def test_cid__has_one_spelling(digest: bytes, codec: int) -> None:
-    found = cid.checked(bytes([1, codec, 0x12, 32]) + digest)
-    text = cid.text(found)
-    assert cid.parse(text) == found
+    found = cids.checked(bytes([1, codec, 0x12, 32]) + digest)
+    text = cids.text(found)
+    assert cids.parse(text) == found
     assert libipld.encode_cid(bytes(found)) == text
     for wrong in (text.upper(), text[:-1], text + "a", "z" + text[1:], text[:5] + "1" + text[6:]):
         with pytest.raises(ValueError, match=r"."):
-            cid.parse(wrong)
+            cids.parse(wrong)

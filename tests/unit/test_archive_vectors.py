@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from mip_cli.crypto import archive_blocks as blocks
-from mip_cli.crypto import archive_proof, cid, dagcbor
+from mip_cli.crypto import archive_proof, dagcbor
+from mip_cli.crypto import link as cids
 from mip_cli.crypto.archive_blocks import BlockInvalid, Content, Place
 from mip_cli.crypto.archive_keys import ArchiveKey, owner_of
 from mip_cli.errors import MipError
@@ -146,8 +147,8 @@ def test_former_key__opens_no_block_that_is_there_but_by_the_wrap() -> None:
 def test_car__holds_every_block_and_nothing_else() -> None:
     data = bytes.fromhex(VECTOR["car"])
     source = io.BytesIO(data)
-    assert cid.text(car.read_root(source)) == VECTOR["root"]
-    found = {cid.text(block.cid): block.data.hex() for block in car.blocks(source)}
+    assert cids.text(car.read_root(source)) == VECTOR["root"]
+    found = {cids.text(block.cid): block.data.hex() for block in car.blocks(source)}
     assert found == VECTOR["blocks"]
 
 
@@ -160,7 +161,7 @@ def test_proof__holds() -> None:
 
 
 def of_cid(given: Any, _: Path) -> object:
-    return cid.parse(given)
+    return cids.parse(given)
 
 
 def of_node(given: Any, _: Path) -> object:

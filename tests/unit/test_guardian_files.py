@@ -15,12 +15,7 @@ from mip_cli.crypto.forms import MAX_BYTES, Form
 from mip_cli.crypto.guardian_set import GuardianSet, guardian_leaf
 from mip_cli.errors import FileInvalid
 from mip_cli.flows import guardian_files as files
-from mip_cli.flows.guardian_files import (
-    ANSWER,
-    ASK,
-    CARD,
-    INVITATION,
-    PART,
+from mip_cli.flows.guardian_documents import (
     Answer,
     AnsweredShare,
     Approval,
@@ -33,6 +28,7 @@ from mip_cli.flows.guardian_files import (
     Recovery,
     SealedShare,
 )
+from mip_cli.flows.guardian_files import ANSWER, ASK, CARD, INVITATION, PART
 
 REGISTRY = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 RECOVERY = "0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512"
@@ -71,7 +67,7 @@ def ask(**changes: object) -> Ask:
 
 def answer() -> Answer:
     data = ASK.encode(ask())
-    share = files.seal_share(data, ASKER.public, 1, 2, SHARE)
+    share = files.seal_share(files.ask_hash(data), ASKER.public, 1, 2, SHARE)
     return Answer(files.ask_hash(data), share, Approval(2 + 3 * 256, 5, tuple(range(8))))
 
 
@@ -268,7 +264,8 @@ def test_set_commitment__is_the_set_s() -> None:
 
 
 def test_open_share__serves_one_ask_and_one_number() -> None:
-    data, other = ASK.encode(ask()), ASK.encode(ask(created=1_700_000_001))
+    data = files.ask_hash(ASK.encode(ask()))
+    other = files.ask_hash(ASK.encode(ask(created=1_700_000_001)))
     sealed = files.seal_share(data, ASKER.public, 1, 2, SHARE)
     assert files.open_share(data, ASKER.private, sealed) == (2, SHARE)
     for document, key, share in (

@@ -111,10 +111,11 @@ def test_names__are_safe(made, tmp_path: Path) -> None:
 
 
 def test_asks__open_once_and_are_forgotten(tmp_path: Path) -> None:
-    ask, key = bytes(range(32)), bytes(range(1, 33))
+    ask, key = bytes(range(32)), asks.AskKey(bytes(range(1, 33)), bytes(range(2, 34)))
     asks.create(tmp_path, ask, key, PASSWORD)
     assert asks.open_with_password(tmp_path, ask, PASSWORD) == key
-    assert key.hex().encode() not in asks.path_of(tmp_path, ask).read_bytes()
+    assert key.private_key.hex() not in repr(key)
+    assert key.private_key.hex().encode() not in asks.path_of(tmp_path, ask).read_bytes()
     with pytest.raises(WrongSecret):
         asks.open_with_password(tmp_path, ask, b"another password")
     asks.forget(tmp_path, ask)

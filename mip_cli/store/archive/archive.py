@@ -26,7 +26,7 @@ from mip_cli.crypto.archive_blocks import (
     seal_root,
 )
 from mip_cli.crypto.archive_keys import ArchiveKey
-from mip_cli.crypto.cid import Cid
+from mip_cli.crypto.link import Link
 from mip_cli.errors import FileInvalid, UsageFault
 from mip_cli.progress import Progress
 from mip_cli.store import files
@@ -63,7 +63,7 @@ class Found:
     """Its category."""
     record: Record
     """What the manifest tells of it."""
-    link: Cid
+    link: Link
     """The block that its entry links to."""
 
 
@@ -84,7 +84,7 @@ class _Category:
         self.tag = tag
         self.state = state
         self.list = PagedList(store, tag, state.top, linked=True)
-        self.records: dict[str, tuple[int, Record, Cid]] = {}
+        self.records: dict[str, tuple[int, Record, Link]] = {}
         self.free: list[int] = []
         self.rule: Rule | None = None
         for index, (value, link) in enumerate(self.list):
@@ -125,7 +125,7 @@ class Archive:
         self._head: Head | None = None
         self._states: dict[str, CategoryState] = {}
         self._open: dict[str, _Category] = {}
-        self._gone: list[Cid] = []
+        self._gone: list[Link] = []
         self._commit = 0
         self._changed = False
         self.anchor_key = b""
@@ -138,7 +138,7 @@ class Archive:
         self.anchor_key = self._rng(KEY_BYTES)
         self._note(Act.CREATE, {})
 
-    def load(self, root: Cid) -> None:
+    def load(self, root: Link) -> None:
         """Read an archive from its root; raise ``BlockMissing``, ``BlockDamaged``."""
         block = fetch_one(self.store, root)
         try:
@@ -163,7 +163,7 @@ class Archive:
             raise FileInvalid("the archive's head and root contradict each other")
         self._head = found
 
-    def adopt(self, root: Cid) -> Head:
+    def adopt(self, root: Link) -> Head:
         """Make a root that was loaded, and is durable in the store, the archive's head."""
         self._head = Head(self.store.uri, root, self._commit, len(self.log), self.log.root)
         head.write_head(self.home, self._head)
@@ -423,7 +423,7 @@ class Archive:
         return sorted({*BUILT_IN, *self._states})
 
     def _new_category(
-        self, name: str, *, schema_key: bytes | None = None, schema: Cid | None = None
+        self, name: str, *, schema_key: bytes | None = None, schema: Link | None = None
     ) -> _Category:
         if len(self._states) >= MAX_CATEGORIES:
             raise UsageFault(f"an archive has at most {MAX_CATEGORIES} categories")
@@ -435,7 +435,7 @@ class Archive:
         self._open[name] = _Category(self.store, tag, state)
         return self._open[name]
 
-    def _place(self, place: _Category, record: Record, link: Cid, index: int | None) -> None:
+    def _place(self, place: _Category, record: Record, link: Link, index: int | None) -> None:
         if index is None and place.free:
             index = place.free.pop()
         if index is None:
@@ -445,7 +445,7 @@ class Archive:
         place.records[record.path] = (index, record, link)
         place.state = replace(place.state, live=len(place.records))
 
-    def _blocks_of(self, record: Record, link: Cid) -> list[Cid]:
+    def _blocks_of(self, record: Record, link: Link) -> list[Link]:
         try:
             return content.blocks_of(self.store, record, link)
         except (BlockMissing, BlockDamaged):
@@ -491,12 +491,12 @@ def _require_empty(store: BlockStore) -> None:
     listing = store.listing()
     if listing is not None and next(iter(listing), None) is not None:
         raise UsageFault(
-            f"{store.uri} holds blocks already",
+            f"{store.label} holds blocks already",
             hint="choose an empty place, or restore the archive: mip archive import FILE.car",
         )
 
 
-def _cid(top: Top) -> Cid:
+def _cid(top: Top) -> Link:
     if top.cid is None:
         raise ValueError("an empty list has no block")
     return top.cid

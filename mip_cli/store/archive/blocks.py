@@ -9,12 +9,9 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from mip_cli.crypto.archive_blocks import MAX_BLOCK, Block
-from mip_cli.crypto.cid import Cid, names, text
-from mip_cli.errors import EnvironmentFault, FileInvalid
-
-
-class BlockMissing(EnvironmentFault):
-    """The store does not have a block that the archive needs."""
+from mip_cli.crypto.link import Link, names, text
+from mip_cli.errors import FileInvalid
+from mip_cli.store.blocks import BlockMissing
 
 
 class BlockDamaged(FileInvalid):
@@ -26,28 +23,32 @@ class BlockStore(Protocol):
 
     @property
     def uri(self) -> str:
-        """How the holder names it; ``stores.open_store`` takes it."""
+        """How the holder names it; ``stores.open_store`` takes it. It may hold a password."""
+
+    @property
+    def label(self) -> str:
+        """What may be shown of it."""
 
     def put(self, blocks: Sequence[Block]) -> None:
         """Take blocks, perhaps not durably yet."""
 
-    def get(self, cids: Sequence[Cid]) -> list[bytes]:
+    def get(self, cids: Sequence[Link]) -> list[bytes]:
         """Return blocks in the order asked for, unchecked; none longer than ``MAX_BLOCK`` + 1."""
 
-    def publish(self, root: Cid, previous: Cid | None) -> None:
+    def publish(self, root: Link, previous: Link | None) -> None:
         """Make everything put so far durable, and keep what hangs on ``root``."""
 
-    def delete(self, cids: Sequence[Cid]) -> None:
+    def delete(self, cids: Sequence[Link]) -> None:
         """Let go of blocks; those that are not there are no failure."""
 
-    def listing(self) -> Iterator[Cid] | None:
+    def listing(self) -> Iterator[Link] | None:
         """Return every block there is, None where the store cannot or must not tell."""
 
     def close(self) -> None:
         """Let go of what the store holds open."""
 
 
-def fetch(store: BlockStore, cids: Sequence[Cid]) -> list[bytes]:
+def fetch(store: BlockStore, cids: Sequence[Link]) -> list[bytes]:
     """Return blocks after computing their names; raise ``BlockDamaged`` for any other content."""
     found = store.get(cids)
     for cid, data in zip(cids, found, strict=True):
@@ -56,22 +57,25 @@ def fetch(store: BlockStore, cids: Sequence[Cid]) -> list[bytes]:
     return found
 
 
-def fetch_one(store: BlockStore, cid: Cid) -> bytes:
+def fetch_one(store: BlockStore, cid: Link) -> bytes:
     """Return one block after computing its name."""
     return fetch(store, [cid])[0]
 
 
-def missing(store: BlockStore, cid: Cid) -> BlockMissing:
+def missing(store: BlockStore, cid: Link) -> BlockMissing:
     """Say that a block is not there."""
     return BlockMissing(
-        f"{store.uri} lacks block {text(cid)}",
+        f"{store.label} lacks block {text(cid)}",
         hint="restore it from another store or from a CAR file: mip archive import FILE",
     )
 
 
-def damaged(store: BlockStore, cid: Cid, why: str) -> BlockDamaged:
+def damaged(store: BlockStore, cid: Link, why: str) -> BlockDamaged:
     """Say what is wrong with a block."""
     return BlockDamaged(
-        f"block {text(cid)} of {store.uri} is damaged: {why}",
+        f"block {text(cid)} of {store.label} is damaged: {why}",
         hint="restore it from another store or from a CAR file: mip archive import FILE",
     )
+
+
+__all__ = ["BlockDamaged", "BlockMissing", "BlockStore", "damaged", "fetch", "fetch_one", "missing"]

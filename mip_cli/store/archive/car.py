@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from mip_cli.crypto.archive_blocks import MAX_BLOCK, Block
-from mip_cli.crypto.cid import CID_BYTES, Cid, checked, names, text
+from mip_cli.crypto.link import CID_BYTES, Link, checked, names, text
 from mip_cli.errors import FileInvalid
 from mip_cli.progress import Progress
 from mip_cli.store.archive import walk
@@ -22,7 +22,7 @@ _AFTER_ROOT = bytes.fromhex("6776657273696f6e01")
 
 
 def export(
-    store: BlockStore, root: Cid, write: Callable[[bytes], object], progress: Progress
+    store: BlockStore, root: Link, write: Callable[[bytes], object], progress: Progress
 ) -> int:
     """Write everything below a root; return the number of blocks."""
     header = _BEFORE_ROOT + root + _AFTER_ROOT
@@ -37,7 +37,7 @@ def export(
     return count
 
 
-def read_root(source: BinaryIO) -> Cid:
+def read_root(source: BinaryIO) -> Link:
     """Read the header of a CAR file; raise ``FileInvalid`` unless it names one root of ours."""
     size = _read_varint(source)
     if size is None or size > MAX_HEADER:
@@ -61,7 +61,7 @@ def blocks(source: BinaryIO) -> Iterator[Block]:
         yield Block(cid, data)
 
 
-def restore(source: BinaryIO, store: BlockStore, progress: Progress) -> Cid:
+def restore(source: BinaryIO, store: BlockStore, progress: Progress) -> Link:
     """Put the blocks of a CAR file in a store; return its root, which may still lack blocks."""
     root = read_root(source)
     some: list[Block] = []
@@ -109,7 +109,7 @@ def _exactly(source: BinaryIO, size: int) -> bytes:
     return data
 
 
-def _name(data: bytes) -> Cid:
+def _name(data: bytes) -> Link:
     try:
         return checked(data)
     except ValueError:

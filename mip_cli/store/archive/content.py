@@ -15,7 +15,7 @@ from mip_cli.crypto.archive_blocks import (
     link_node,
     open_link_node,
 )
-from mip_cli.crypto.cid import Cid
+from mip_cli.crypto.link import Link
 from mip_cli.errors import FileInvalid, UsageFault
 from mip_cli.progress import Progress, Silent
 from mip_cli.store.archive.blocks import BlockStore, damaged, fetch, fetch_one
@@ -32,14 +32,14 @@ Read = Callable[[int], bytes]
 
 def write(
     store: BlockStore, tag: bytes, record: Record, read: Read, progress: Progress | None = None
-) -> Cid:
+) -> Link:
     """Seal the ``record.size`` bytes of ``read``; return the block that the entry links to.
 
     Raises ``FileInvalid`` when the source turns out shorter or longer than it said.
     """
     place = Content(tag, record.path, record.version, record.chunks, record.key)
     observer = progress or Silent()
-    cids: list[Cid] = []
+    cids: list[Link] = []
     left = record.size
     for start in range(0, record.chunks, AT_ONCE):
         blocks = []
@@ -56,7 +56,7 @@ def write(
 
 
 def read(
-    store: BlockStore, tag: bytes, record: Record, link: Cid, progress: Progress | None = None
+    store: BlockStore, tag: bytes, record: Record, link: Link, progress: Progress | None = None
 ) -> Iterator[bytes]:
     """Yield the content of a record, each piece authentic; the whole is only at the end.
 
@@ -80,7 +80,9 @@ def read(
         observer.advance(record.size - left, record.size)
 
 
-def read_small(store: BlockStore, tag: bytes, records: Sequence[tuple[Record, Cid]]) -> list[bytes]:
+def read_small(
+    store: BlockStore, tag: bytes, records: Sequence[tuple[Record, Link]]
+) -> list[bytes]:
     """Return the contents of many records of one chunk each, in one go."""
     found = []
     blocks = fetch(store, [link for _, link in records])
@@ -93,7 +95,7 @@ def read_small(store: BlockStore, tag: bytes, records: Sequence[tuple[Record, Ci
     return found
 
 
-def chunks(store: BlockStore, record: Record, link: Cid) -> list[Cid]:
+def chunks(store: BlockStore, record: Record, link: Link) -> list[Link]:
     """Return the chunks of a record in order."""
     if record.chunks == 1:
         return [link]
@@ -107,7 +109,7 @@ def chunks(store: BlockStore, record: Record, link: Cid) -> list[Cid]:
     return found
 
 
-def blocks_of(store: BlockStore, record: Record, link: Cid) -> list[Cid]:
+def blocks_of(store: BlockStore, record: Record, link: Link) -> list[Link]:
     """Return every block that belongs to a record alone."""
     if record.chunks == 1:
         return [link]
@@ -133,7 +135,7 @@ def _exactly(read: Read, size: int) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _list(store: BlockStore, cids: list[Cid]) -> Cid:
+def _list(store: BlockStore, cids: list[Link]) -> Link:
     while len(cids) > 1:
         nodes: list[Block] = [
             link_node(cids[start : start + FAN_OUT]) for start in range(0, len(cids), FAN_OUT)
@@ -143,7 +145,7 @@ def _list(store: BlockStore, cids: list[Cid]) -> Cid:
     return cids[0]
 
 
-def _links(store: BlockStore, cid: Cid) -> list[Cid]:
+def _links(store: BlockStore, cid: Link) -> list[Link]:
     try:
         return open_link_node(fetch_one(store, cid))
     except BlockInvalid as error:

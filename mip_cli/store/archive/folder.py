@@ -8,9 +8,9 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mip_cli.crypto import cid as cids_of
+from mip_cli.crypto import link as links_of
 from mip_cli.crypto.archive_blocks import MAX_BLOCK, Block
-from mip_cli.crypto.cid import Cid
+from mip_cli.crypto.link import Link
 from mip_cli.errors import EnvironmentFault, FileInvalid, StorageFull
 from mip_cli.store import files
 from mip_cli.store.archive.blocks import missing
@@ -32,6 +32,11 @@ class FolderStore:
         """Return how the holder names it."""
         return f"folder:{self.path}"
 
+    @property
+    def label(self) -> str:
+        """Return what may be shown of it."""
+        return str(self.path)
+
     def put(self, blocks: Sequence[Block]) -> None:
         """Write blocks under temporary names and rename them; ``publish`` makes them durable."""
         for block in blocks:
@@ -50,11 +55,11 @@ class FolderStore:
                 raise self._explain(error) from None
             self._unsynced.append(target)
 
-    def get(self, cids: Sequence[Cid]) -> list[bytes]:
+    def get(self, cids: Sequence[Link]) -> list[bytes]:
         """Read blocks, at most one byte more than a block may have."""
         return [self._read(cid) for cid in cids]
 
-    def publish(self, root: Cid, previous: Cid | None) -> None:
+    def publish(self, root: Link, previous: Link | None) -> None:
         """Flush every block written since the last time, then the folders."""
         folders = {path.parent for path in self._unsynced}
         try:
@@ -68,7 +73,7 @@ class FolderStore:
             raise self._explain(error) from None
         self._unsynced.clear()
 
-    def delete(self, cids: Sequence[Cid]) -> None:
+    def delete(self, cids: Sequence[Link]) -> None:
         """Remove blocks."""
         for cid in cids:
             try:
@@ -76,20 +81,20 @@ class FolderStore:
             except OSError as error:
                 raise self._explain(error) from None
 
-    def listing(self) -> Iterator[Cid]:
+    def listing(self) -> Iterator[Link]:
         """Return every block in the folder; one archive lies in it."""
         for file in self.path.glob(f"{'?' * _SHARD}/b*"):
             with contextlib.suppress(ValueError):
-                yield cids_of.parse(file.name)
+                yield links_of.parse(file.name)
 
     def close(self) -> None:
         """Nothing is held open."""
 
-    def _path(self, cid: Cid) -> Path:
-        name = cids_of.text(cid)
+    def _path(self, cid: Link) -> Path:
+        name = links_of.text(cid)
         return self.path / name[-_SHARD:] / name
 
-    def _read(self, cid: Cid) -> bytes:
+    def _read(self, cid: Link) -> bytes:
         path = self._path(cid)
         if not os.path.lexists(path):
             raise missing(self, cid)

@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from mip_cli.crypto import cid as cids_of
 from mip_cli.crypto import jsontext
-from mip_cli.crypto.cid import Cid
+from mip_cli.crypto import link as links_of
+from mip_cli.crypto.link import Link
 from mip_cli.errors import FileInvalid, UsageFault
 from mip_cli.store import files
 
@@ -24,7 +24,7 @@ class Head:
 
     store: str
     """Where the blocks are."""
-    root: Cid
+    root: Link
     """The present root."""
     commit: int
     """Its number."""
@@ -74,7 +74,7 @@ def _encode(head: Head) -> bytes:
     document = {
         "format": FORMAT,
         "store": head.store,
-        "root": cids_of.text(head.root),
+        "root": links_of.text(head.root),
         "commit": head.commit,
         "size": head.size,
         "log_root": head.log_root.hex(),
@@ -88,7 +88,7 @@ def _decode(data: bytes) -> Head:
         raise ValueError
     head = Head(
         store=document.pop("store"),
-        root=cids_of.parse(document.pop("root")),
+        root=links_of.parse(document.pop("root")),
         commit=document.pop("commit"),
         size=document.pop("size"),
         log_root=bytes.fromhex(document.pop("log_root")),

@@ -1,146 +1,108 @@
-"""Blocks in an IPFS node, through its RPC interface: Kubo's dialect and that of js-ipfs.
+"""An archive's blocks in an IPFS node: many of them, with links, pinned by their root.
 
-The node is not trusted: it may answer slowly, endlessly or wrongly, and the network behind it may
-keep blocks that were deleted here.
+The network behind the node may keep blocks that were deleted here.
 """
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Sequence
-from typing import Any
-from urllib.parse import urlsplit
 
-import requests
-import urllib3
-
-from mip_cli.crypto import cid as cids_of
+from mip_cli.crypto import jsontext, link
 from mip_cli.crypto.archive_blocks import MAX_BLOCK, Block
-from mip_cli.crypto.cid import RAW, Cid
-from mip_cli.errors import EnvironmentFault, NetworkDown, UsageFault
+from mip_cli.crypto.link import RAW, Link
+from mip_cli.errors import EnvironmentFault
 from mip_cli.store.archive.blocks import missing
+from mip_cli.store.blocks import StoreUntrusted
+from mip_cli.store.ipfs import MAX_ANSWER, IpfsNode
 
-CONNECT_TIMEOUT = 5.0
-"""Seconds until a node must take a connection."""
-READ_TIMEOUT = 20.0
-"""Seconds between two pieces of an answer."""
-WHOLE_TIMEOUT = 60.0
-"""Seconds for one answer, however it trickles."""
-MAX_ANSWER = 64 * 1024
-"""Bytes of an answer that is not a block."""
+_MAX_PINS = 1024 * 1024
+"""Bytes of an answer to a pin; js-ipfs may report progress."""
+_TEXT = {"cid-base": "base32"}
+_GONE = (b"not found", b"could not find", b"not pinned", b"is not pinned")
 
 
 class IpfsStore:
-    """An IPFS node that keeps the archive pinned."""
+    """A node that keeps one archive, pinned from its root."""
 
-    def __init__(self, url: str, *, whole_timeout: float = WHOLE_TIMEOUT) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
-            raise UsageFault("an IPFS node is given as ipfs:http://HOST:PORT")
-        self.url = url.rstrip("/")
-        self._session = requests.Session()
-        self._session.trust_env = False  # no proxy or netrc of the environment
-        self._timeout = whole_timeout
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._node = IpfsNode(url)
         self._kubo: bool | None = None
 
     @property
     def uri(self) -> str:
         """Return how the holder names it."""
-        return f"ipfs:{self.url}"
+        return f"ipfs:{self._url}"
+
+    @property
+    def label(self) -> str:
+        """Return what may be shown of it."""
+        return self._node.label
 
     def put(self, blocks: Sequence[Block]) -> None:
         """Store blocks; the node must name them as we do."""
         for block in blocks:
-            codec = "raw" if cids_of.codec_of(block.cid) == RAW else "dag-cbor"
-            if self._is_kubo():
-                wanted = {"cid-codec": codec, "mhtype": "sha2-256", "pin": "false"}
-            else:
-                wanted = {"format": codec, "version": "1", "mhtype": "sha2-256", "pin": "false"}
-            answer = self._json("block/put", wanted, block.data)
-            if answer.get("Key") != cids_of.text(block.cid):
-                raise EnvironmentFault(f"{self.uri} stored a block under another name")
+            codec = "raw" if link.codec_of(block.cid) == RAW else "dag-cbor"
+            status, body = self._node.ask(
+                "block/put", self._put_options(codec), MAX_ANSWER, upload=block.data
+            )
+            if status != 200:
+                raise self._node.refusal(status, body)
+            if _member(body, "Key") != link.text(block.cid):
+                raise StoreUntrusted(f"{self.label} says it stored another block than we sent")
 
-    def get(self, cids: Sequence[Cid]) -> list[bytes]:
-        """Return blocks, at most one byte more than a block may have."""
+    def get(self, cids: Sequence[Link]) -> list[bytes]:
+        """Return blocks."""
         found = []
         for cid in cids:
-            status, body = self._call("block/get", {"arg": cids_of.text(cid)}, None, MAX_BLOCK)
+            query = {"arg": link.text(cid), "timeout": "50s"}
+            status, body = self._node.ask("block/get", query, MAX_BLOCK)
             if status != 200:
                 raise missing(self, cid)
             found.append(body)
         return found
 
-    def publish(self, root: Cid, previous: Cid | None) -> None:
+    def publish(self, root: Link, previous: Link | None) -> None:
         """Pin the new root with all that hangs on it, then let the old one go."""
-        self._json("pin/add", {"arg": cids_of.text(root), "recursive": "true"})
+        status, body = self._node.ask("pin/add", _pin(root), _MAX_PINS)
+        if status != 200:
+            raise self._node.refusal(status, body)
         if previous is not None and previous != root:
-            self._unpin(previous)
+            status, body = self._node.ask("pin/rm", _pin(previous), _MAX_PINS)
+            self._require(status, body)
 
-    def delete(self, cids: Sequence[Cid]) -> None:
+    def delete(self, cids: Sequence[Link]) -> None:
         """Delete blocks from this node; other nodes keep what they fetched."""
         for cid in cids:
-            status, body = self._call("block/rm", {"arg": cids_of.text(cid)}, None, MAX_ANSWER)
-            if status != 200 and b"not found" not in body and b"pinned" not in body:
-                raise EnvironmentFault(f"{self.uri} does not delete a block")
+            status, body = self._node.ask("block/rm", {"arg": link.text(cid)}, MAX_ANSWER)
+            self._require(status, body)
 
     def listing(self) -> None:
         """Tell nothing: a node also keeps what is not the archive's."""
         return
 
     def close(self) -> None:
-        """Close the connections."""
-        self._session.close()
+        """Nothing is held open."""
 
-    def _unpin(self, root: Cid) -> None:
-        wanted = {"arg": cids_of.text(root), "recursive": "true"}
-        status, body = self._call("pin/rm", wanted, None, MAX_ANSWER)
-        if status != 200 and b"not pinned" not in body:
-            raise EnvironmentFault(f"{self.uri} does not let go of the former root")
-
-    def _is_kubo(self) -> bool:
+    def _put_options(self, codec: str) -> dict[str, str]:
         if self._kubo is None:
-            self._kubo = bool(self._json("version", {}).get("Golang"))
-        return self._kubo
+            self._kubo = self._node.is_kubo()
+        if self._kubo:
+            return {"cid-codec": codec, "mhtype": "sha2-256", "pin": "false", **_TEXT}
+        return {"format": codec, "version": "1", "mhtype": "sha2-256", "pin": "false", **_TEXT}
 
-    def _json(self, act: str, wanted: dict[str, str], data: bytes | None = None) -> dict[str, Any]:
-        status, body = self._call(act, wanted, data, MAX_ANSWER)
-        if status != 200:
-            raise EnvironmentFault(f"{self.uri} refuses {act} with status {status}")
-        try:
-            answer = json.loads(body)
-        except (ValueError, RecursionError):
-            answer = None
-        if not isinstance(answer, dict):
-            raise EnvironmentFault(f"{self.uri} does not answer {act} as an IPFS node does")
-        return answer
+    def _require(self, status: int, body: bytes) -> None:
+        if status != 200 and not any(words in body for words in _GONE):
+            raise self._node.refusal(status, body)
 
-    def _call(
-        self, act: str, wanted: dict[str, str], data: bytes | None, limit: int
-    ) -> tuple[int, bytes]:
-        """Ask the node; return status and at most ``limit`` + 1 bytes, within the time allowed."""
-        ends = time.monotonic() + self._timeout
-        try:
-            with self._session.post(
-                f"{self.url}/api/v0/{act}",
-                params=wanted,
-                files={"data": ("block", data)} if data is not None else None,
-                timeout=(CONNECT_TIMEOUT, min(READ_TIMEOUT, self._timeout)),
-                stream=True,
-                allow_redirects=False,
-            ) as answer:
-                body = bytearray()
-                # read1: what has come, so that a trickle meets the deadline
-                while piece := answer.raw.read1(64 * 1024, decode_content=True):
-                    body += piece
-                    if len(body) > limit:
-                        break
-                    if time.monotonic() > ends:
-                        raise NetworkDown(f"{self.uri} took longer than {self._timeout:g} s")
-                return answer.status_code, bytes(body[: limit + 1])
-        except (requests.RequestException, urllib3.exceptions.HTTPError):
-            raise NetworkDown(
-                f"{self.uri} does not answer", hint="is the node running, and is this its RPC port?"
-            ) from None
-        except OSError as error:
-            raise NetworkDown(f"{self.uri} broke off: {error.strerror or 'no reason'}") from None
+
+def _pin(root: Link) -> dict[str, str]:
+    return {"arg": link.text(root), "recursive": "true"}
+
+
+def _member(body: bytes, name: str) -> object:
+    try:
+        answer = jsontext.parse(body)
+    except ValueError:
+        raise EnvironmentFault("the IPFS node does not answer as one") from None
+    return answer.get(name) if isinstance(answer, dict) else None

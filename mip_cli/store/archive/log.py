@@ -16,7 +16,7 @@ from typing import Any
 from mip_cli.crypto import dagcbor, merkle_log
 from mip_cli.crypto.aead import Rng
 from mip_cli.crypto.archive_blocks import Block, BlockInvalid
-from mip_cli.crypto.cid import Cid
+from mip_cli.crypto.link import Link
 from mip_cli.store.archive.blocks import BlockStore
 from mip_cli.store.archive.paged import PagedList, Top
 
@@ -122,7 +122,7 @@ class ArchiveLog:
         (leaf, _, _), _ = self._list[number]
         self._list.replace(number, [leaf, None, None])
 
-    def flush(self, rng: Rng) -> tuple[Top, list[Block], list[Cid]]:
+    def flush(self, rng: Rng) -> tuple[Top, list[Block], list[Link]]:
         """Seal what changed; see ``PagedList.flush``."""
         return self._list.flush(rng)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from mip_cli.crypto.aead import KEY_BYTES, Rng
 from mip_cli.crypto.archive_blocks import Block, BlockInvalid, Place, open_node, seal_node
-from mip_cli.crypto.cid import Cid
+from mip_cli.crypto.link import Link
 from mip_cli.store.archive.blocks import BlockStore, damaged, fetch
 
 PAGE = 128
@@ -22,7 +22,7 @@ FAN = 256
 MAX_LENGTH = PAGE * FAN**2
 """Entries of the longest list: 8,388,608."""
 
-Entry = tuple[Any, Cid | None]
+Entry = tuple[Any, Link | None]
 """A value, None where it was erased, and the block it links to."""
 
 
@@ -34,7 +34,7 @@ class Top:
     """Entries, erased ones included."""
     key: bytes | None = None
     """Key of the top node, None for an empty list."""
-    cid: Cid | None = None
+    cid: Link | None = None
     """The top node, None for an empty list."""
 
 
@@ -49,7 +49,7 @@ class PagedList:
         self._top = top
         self._pages: dict[int, list[Entry]] = {}
         self._dirty: set[int] = set()
-        self._nodes: dict[tuple[int, int], list[tuple[bytes, Cid]]] = {}
+        self._nodes: dict[tuple[int, int], list[tuple[bytes, Link]]] = {}
 
     def __len__(self) -> int:
         return self._length
@@ -62,7 +62,7 @@ class PagedList:
         for number in range(-(-self._length // PAGE)):
             yield from self._page(number)
 
-    def append(self, value: Any, link: Cid | None = None) -> int:
+    def append(self, value: Any, link: Link | None = None) -> int:
         """Add an entry and return its position; raise ``ValueError`` when the list is full."""
         if self._length >= MAX_LENGTH:
             raise ValueError("the list is full")
@@ -74,17 +74,17 @@ class PagedList:
         self._length += 1
         return index
 
-    def replace(self, index: int, value: Any, link: Cid | None = None) -> None:
+    def replace(self, index: int, value: Any, link: Link | None = None) -> None:
         """Put another entry in a place."""
         self._page(index // PAGE)[index % PAGE] = (value, link)
         self._dirty.add(index // PAGE)
 
-    def flush(self, rng: Rng) -> tuple[Top, list[Block], list[Cid]]:
+    def flush(self, rng: Rng) -> tuple[Top, list[Block], list[Link]]:
         """Seal what changed; return the new top, the new blocks and those they supersede."""
         if not self._dirty:
             return self._top, [], []
         fresh: list[Block] = []
-        gone: list[Cid] = []
+        gone: list[Link] = []
         height = _height(self._length)
         before = _height(self._top.length)
         changed = {number: self._seal_page(number, rng, fresh) for number in sorted(self._dirty)}
@@ -100,12 +100,12 @@ class PagedList:
     def _raise(
         self,
         level: int,
-        changed: dict[int, tuple[bytes, Cid]],
+        changed: dict[int, tuple[bytes, Link]],
         before: int,
         rng: Rng,
         fresh: list[Block],
-        gone: list[Cid],
-    ) -> dict[int, tuple[bytes, Cid]]:
+        gone: list[Link],
+    ) -> dict[int, tuple[bytes, Link]]:
         raised = {}
         for number in sorted({index // FAN for index in changed}):
             children = list(self._children(level, number, before))
@@ -126,7 +126,7 @@ class PagedList:
             raised[number] = (key, block.cid)
         return raised
 
-    def _seal_page(self, number: int, rng: Rng, fresh: list[Block]) -> tuple[bytes, Cid]:
+    def _seal_page(self, number: int, rng: Rng, fresh: list[Block]) -> tuple[bytes, Link]:
         page = self._page(number)
         key = rng(KEY_BYTES)
         links = [link for _, link in page if link is not None]
@@ -150,7 +150,7 @@ class PagedList:
         for number, (key, cid), block in zip(numbers, doors, blocks, strict=True):
             self._pages[number] = self._read_page(number, key, cid, block)
 
-    def _door(self, level: int, index: int) -> tuple[bytes, Cid]:
+    def _door(self, level: int, index: int) -> tuple[bytes, Link]:
         """Return key and name of a node of the list as it was last written."""
         height = _height(self._top.length)
         if level == height and index == 0 and self._top.key is not None and self._top.cid:
@@ -159,7 +159,7 @@ class PagedList:
             raise IndexError(index)
         return self._children(level + 1, index // FAN, height)[index % FAN]
 
-    def _children(self, level: int, index: int, height: int) -> list[tuple[bytes, Cid]]:
+    def _children(self, level: int, index: int, height: int) -> list[tuple[bytes, Link]]:
         """Return the children of a node as last written; none for one that is to be."""
         if (level, index) in self._nodes:
             return self._nodes[(level, index)]
@@ -189,7 +189,7 @@ class PagedList:
         self._nodes[(level, index)] = found
         return found
 
-    def _read_page(self, number: int, key: bytes, cid: Cid, block: bytes) -> list[Entry]:
+    def _read_page(self, number: int, key: bytes, cid: Link, block: bytes) -> list[Entry]:
         try:
             value, links = open_node(Place("list", self._tag, 0, number), key, block)
             entries = _exactly(value, "e")

@@ -8,7 +8,7 @@ from typing import Any
 
 from mip_cli.crypto.aead import KEY_BYTES
 from mip_cli.crypto.archive_blocks import BlockInvalid
-from mip_cli.crypto.cid import Cid
+from mip_cli.crypto.link import Link
 from mip_cli.store.archive.manifest import CATEGORY
 from mip_cli.store.archive.paged import MAX_LENGTH, Top
 
@@ -29,7 +29,7 @@ class CategoryState:
     """Its manifest."""
     schema_key: bytes | None = None
     """Key of the schema's node; None for a category that comes with the tool."""
-    schema: Cid | None = None
+    schema: Link | None = None
     """That node."""
 
 
@@ -50,7 +50,7 @@ class RootState:
     categories: Mapping[str, CategoryState]
     """By name."""
 
-    def encode(self) -> tuple[dict[str, object], list[Cid]]:
+    def encode(self) -> tuple[dict[str, object], list[Link]]:
         """Return the root's value and links."""
         links = [_require(self.log.cid)]
         items = []
@@ -78,7 +78,7 @@ class RootState:
         return value, links
 
 
-def decode_root(value: Any, links: tuple[Cid, ...]) -> RootState:
+def decode_root(value: Any, links: tuple[Link, ...]) -> RootState:
     """Read a root's value; raise ``BlockInvalid`` when it is none."""
     try:
         return _decode(value, list(links))
@@ -86,7 +86,7 @@ def decode_root(value: Any, links: tuple[Cid, ...]) -> RootState:
         raise BlockInvalid("the root holds something else than it must") from None
 
 
-def _decode(value: Any, links: list[Cid]) -> RootState:
+def _decode(value: Any, links: list[Link]) -> RootState:
     _members(value, "anchor_key", "at", "categories", "commit", "log")
     log, items = value["log"], value["categories"]
     _members(log, "key", "length", "peaks")
@@ -112,7 +112,7 @@ def _decode(value: Any, links: list[Cid]) -> RootState:
     )
 
 
-def _category(item: Any, links: list[Cid]) -> CategoryState:
+def _category(item: Any, links: list[Link]) -> CategoryState:
     _members(item, "epoch", "epoch_key", "key", "length", "live", "name", "schema")
     length = _number(item["length"], 0, MAX_LENGTH)
     schema_key = None if item["schema"] is None else _key(item["schema"])
@@ -147,7 +147,7 @@ def _number(value: Any, least: int, most: int) -> int:
     return value
 
 
-def _require(cid: Cid | None) -> Cid:
+def _require(cid: Link | None) -> Link:
     if cid is None:
         raise ValueError("an archive has a log")
     return cid

@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from mip_cli.crypto import cid as cids_of
+from mip_cli.crypto import link as links_of
 from mip_cli.crypto.archive_blocks import MAX_BLOCK, Block
-from mip_cli.crypto.cid import Cid
+from mip_cli.crypto.link import Link
 from mip_cli.errors import EnvironmentFault, MipError, NetworkDown, ToolMissing, UsageFault
 from mip_cli.store.archive.blocks import missing
 
@@ -51,21 +51,21 @@ class S3Store:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             list(pool.map(one, blocks))
 
-    def get(self, cids: Sequence[Cid]) -> list[bytes]:
+    def get(self, cids: Sequence[Link]) -> list[bytes]:
         """Return blocks, at most one byte more than a block may have."""
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return list(pool.map(self._read, cids))
 
-    def publish(self, root: Cid, previous: Cid | None) -> None:
+    def publish(self, root: Link, previous: Link | None) -> None:
         """Do nothing: what was acknowledged is durable."""
 
-    def delete(self, cids: Sequence[Cid]) -> None:
+    def delete(self, cids: Sequence[Link]) -> None:
         """Delete blocks; versions that the bucket keeps stay."""
         for start in range(0, len(cids), _DELETED):
             keys = [{"Key": self._key(cid)} for cid in cids[start : start + _DELETED]]
             answer = self._ask("delete_objects", Delete={"Objects": keys, "Quiet": True})
             if answer.get("Errors"):
-                raise EnvironmentFault(f"{self._label} does not delete a block")
+                raise EnvironmentFault(f"{self.label} does not delete a block")
 
     def listing(self) -> None:
         """Tell nothing: other archives may lie under the same prefix."""
@@ -76,13 +76,14 @@ class S3Store:
         self._client.close()
 
     @property
-    def _label(self) -> str:
+    def label(self) -> str:
+        """Return what may be shown of it."""
         return f"s3://{self._bucket}/{self._prefix}"
 
-    def _key(self, cid: Cid) -> str:
-        return self._prefix + cids_of.text(cid)
+    def _key(self, cid: Link) -> str:
+        return self._prefix + links_of.text(cid)
 
-    def _read(self, cid: Cid) -> bytes:
+    def _read(self, cid: Link) -> bytes:
         # no more than this is sent, whatever lies there
         wanted = f"bytes=0-{MAX_BLOCK}"
         try:
@@ -92,7 +93,7 @@ class S3Store:
         try:
             return bytes(answer["Body"].read(MAX_BLOCK + 1))
         except Exception as error:
-            raise NetworkDown(f"{self._label} broke off: {type(error).__name__}") from None
+            raise NetworkDown(f"{self.label} broke off: {type(error).__name__}") from None
 
     def _ask(self, act: str, **arguments: Any) -> Any:
         from botocore.exceptions import BotoCoreError, ClientError
@@ -102,11 +103,11 @@ class S3Store:
         except ClientError as error:
             code = str(error.response.get("Error", {}).get("Code", ""))[:40]
             if code in _ABSENT:
-                raise _Absent(f"{self._label} lacks it") from None
-            raise EnvironmentFault(f"{self._label} refuses {act}: {code}") from None
+                raise _Absent(f"{self.label} lacks it") from None
+            raise EnvironmentFault(f"{self.label} refuses {act}: {code}") from None
         except BotoCoreError as error:
             # its text may name hosts, its class says enough
-            raise NetworkDown(f"{self._label} does not answer: {type(error).__name__}") from None
+            raise NetworkDown(f"{self.label} does not answer: {type(error).__name__}") from None
 
 
 class _Absent(MipError):

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mip_cli.crypto.archive_blocks import MAX_BLOCK, Block
-from mip_cli.crypto.cid import Cid, checked
+from mip_cli.crypto.link import Link, checked
 from mip_cli.errors import EnvironmentFault, FileInvalid, KeyLocked, StorageFull
 from mip_cli.store import files
 from mip_cli.store.archive.blocks import missing
@@ -43,6 +43,11 @@ class SqliteStore:
         """Return how the holder names it."""
         return self._uri
 
+    @property
+    def label(self) -> str:
+        """Return what may be shown of it."""
+        return str(self.path)
+
     def put(self, blocks: Sequence[Block]) -> None:
         """Take blocks in one transaction, durable on return only after ``publish``."""
         rows = [(block.cid, block.data) for block in blocks]
@@ -53,7 +58,7 @@ class SqliteStore:
         except sqlite3.Error as error:
             raise self._explain(error) from None
 
-    def get(self, cids: Sequence[Cid]) -> list[bytes]:
+    def get(self, cids: Sequence[Link]) -> list[bytes]:
         """Return blocks in the order asked for."""
         found: dict[bytes, bytes] = {}
         try:
@@ -72,11 +77,11 @@ class SqliteStore:
                 raise missing(self, cid)
         return [found[cid] for cid in cids]
 
-    def publish(self, root: Cid, previous: Cid | None) -> None:
+    def publish(self, root: Link, previous: Link | None) -> None:
         """Make everything put so far durable."""
         self._commit()
 
-    def delete(self, cids: Sequence[Cid]) -> None:
+    def delete(self, cids: Sequence[Link]) -> None:
         """Delete blocks and overwrite where they lay."""
         try:
             self._base.execute("BEGIN IMMEDIATE")
@@ -89,7 +94,7 @@ class SqliteStore:
             self._abandon()
             raise self._explain(error) from None
 
-    def listing(self) -> Iterator[Cid]:
+    def listing(self) -> Iterator[Link]:
         """Return every block in the file."""
         try:
             rows = self._base.execute("SELECT cid FROM blocks").fetchall()

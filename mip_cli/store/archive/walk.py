@@ -5,27 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mip_cli.crypto.archive_blocks import BlockInvalid, read_links
-from mip_cli.crypto.cid import DAG_CBOR, Cid, codec_of
+from mip_cli.crypto.link import DAG_CBOR, Link, codec_of
 from mip_cli.store.archive.blocks import BlockStore, damaged, fetch_one
 
 MAX_DEPTH = 12
 """Nodes above each other; the deepest are root, three levels of a list, two of chunks, a chunk."""
 
 
-def reachable(store: BlockStore, root: Cid) -> Iterator[Cid]:
+def reachable(store: BlockStore, root: Link) -> Iterator[Link]:
     """Yield every block below a root, parents first, each once; reads nodes, not chunks."""
     for cid, _ in nodes(store, root, with_chunks=False):
         yield cid
 
 
 def nodes(
-    store: BlockStore, root: Cid, *, with_chunks: bool = True
-) -> Iterator[tuple[Cid, bytes | None]]:
+    store: BlockStore, root: Link, *, with_chunks: bool = True
+) -> Iterator[tuple[Link, bytes | None]]:
     """Yield every block below a root with its bytes, chunks without theirs when not asked for.
 
     Raises ``BlockMissing``, ``BlockDamaged`` also for blocks that lead round in a circle.
     """
-    seen: set[Cid] = set()
+    seen: set[Link] = set()
     stack = [(root, 0)]
     while stack:
         cid, depth = stack.pop()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -30,20 +30,27 @@ from mip_cli.errors import ChainRefusal
 from mip_cli.units import Commitment
 from tests.e2e.conftest import Proxy
 from tests.integration.chain.life import PEOPLE, Life
+from tests.integration.conftest import running_chain
 
 DAY = 86_400
 
 
-@pytest.fixture
-def start_life(start_chain) -> Callable[..., Life]:
-    return lambda node=Node.ANVIL: Life(start_chain(node))
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory) -> Iterator[Life]:
+    """A passport whose guardians are in force, on a chain of this module's own."""
+    folder = tmp_path_factory.mktemp("recovery")
+    with running_chain(folder, Node.ANVIL, deployed=True) as chain:
+        found = Life(chain)
+        found.set_guardians()
+        yield found
 
 
 @pytest.fixture
-def life(start_life) -> Life:
-    found = start_life()
-    found.set_guardians()
-    return found
+def life(prepared: Life) -> Iterator[Life]:
+    """The prepared passport for one test; what the test does is taken back."""
+    point = prepared.rpc.call("evm_snapshot")
+    yield prepared.again(f"journal {point}")
+    assert prepared.rpc.call("evm_revert", point) is True
 
 
 @pytest.fixture
@@ -65,8 +72,8 @@ def kinds(life: Life) -> list[RecoveryAct]:
 
 
 @pytest.mark.parametrize("node", list(Node))
-def test_recovery__brings_a_passport_back(start_life, node) -> None:
-    life = start_life(node)
+def test_recovery__brings_a_passport_back(start_chain, node) -> None:
+    life = Life(start_chain(node))
     life.enrol()
     assert life.watch().quiet
     assert not life.state.has_guardians

@@ -27,6 +27,7 @@ from mip_cli.chain.keys import Signer
 from mip_cli.chain.registry import PassportStatus, sign_enrollment
 from mip_cli.chain.reverts import AppRefusal, RegistryRefusal
 from mip_cli.chain.suite import QUESTION
+from mip_cli.chain.values import Call
 from mip_cli.crypto.binding import keccak256, message_of, scope_of
 from mip_cli.crypto.commitments import leaf
 from mip_cli.crypto.lean_tree import LeanTree
@@ -152,19 +153,6 @@ def test_index__after_a_reorg_equals_a_clean_rebuild(start_chain) -> None:
     assert index.tree.root == registry.root()
 
 
-def test_update_siblings__lead_inside_the_peak() -> None:
-    from mip_cli.chain.index import TreeIndex
-
-    for size in (1, 2, 3, 7, 8, 13):
-        tree = LeanTree(range(1, size + 1))
-        index = TreeIndex(31337, OUTSIDER, 0, 0, bytes(32), tree)
-        for position in range(size):
-            found = index.update_siblings(position)
-            assert 0 not in found
-            assert found == tree.siblings(position)[: len(found)]
-        assert len(index.update_siblings(size - 1)) == (size & -size).bit_length() - 1
-
-
 def test_verify_deployment__all_well_and_one_key_changed(chain) -> None:
     keys = key_words(chain.settings)
     checks = verify_deployment(chain.rpc, chain.deployment, keys)
@@ -197,6 +185,12 @@ def changed_record(record, name, **changes):
     return replace(record, contracts=contracts)
 
 
+def create_address(creator, nonce):
+    import rlp
+
+    return checksum(keccak256(rlp.encode([bytes.fromhex(creator[2:]), nonce]))[12:])
+
+
 CORE = (POSEIDON2, VERIFIER, GUARDIAN_VERIFIER, RECOVERY, REGISTRY, EPOCHS, ANCHOR)
 
 
@@ -223,10 +217,11 @@ def test_verify_deployment__contracts_that_use_another__fails(start_chain, name,
     """The recorded contract is a true copy, but not the one that the others use."""
     chain = start_chain()
     part = next(p for p in load_suite(chain.settings, examples=False).parts if p.name == name)
-    wish = {"from": developer_signer(0).address, "data": "0x" + part.init_code.hex()}
-    sent = chain.rpc.call("eth_sendTransaction", {**wish, "gas": hex(10_000_000)})
-    copy = chain.rpc.call("eth_getTransactionReceipt", sent)["contractAddress"]
-    record = changed_record(chain.deployment, name, address=checksum(copy))
+    sender = chain.sender()
+    address = create_address(sender.address, chain.nonce(1))
+    sender.send("copy", Call(None, part.init_code))
+    assert chain.rpc.code(address)
+    record = changed_record(chain.deployment, name, address=address)
     with pytest.raises(WrongChain, match=f"the {user} uses the {name} at"):
         require_deployment(chain.rpc, record)
 
