@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import shutil
 import sqlite3
@@ -16,6 +17,7 @@ from mip_cli.crypto.archive_keys import ArchiveKey
 from mip_cli.crypto.link import DAG_CBOR, codec_of
 from mip_cli.errors import EnvironmentFault, FileInvalid, KeyLocked, MipError, UsageFault
 from mip_cli.progress import Silent
+from mip_cli.store import files
 from mip_cli.store.archive import car, content, paged
 from mip_cli.store.archive.archive import Archive, open_archive
 from mip_cli.store.archive.audit import ArchiveContradicts
@@ -149,13 +151,28 @@ def test_category__of_the_holder__keeps_its_schema(kept: Kept) -> None:
 
 def test_schema__never_reaches_outside_itself(kept: Kept) -> None:
     with kept.open() as archive:
-        archive.add_category("far", b'{"$ref": "http://127.0.0.1:9/schema.json"}')
-        archive.add_category("loop", b'{"$ref": "#"}')
-        for name in ("far", "loop"):
-            with pytest.raises(UsageFault, match="outside itself"):
+        for name, schema, why in (
+            ("far", b'{"$ref": "http://127.0.0.1:9/schema.json"}', "outside itself"),
+            ("loop", b'{"$ref": "#"}', "without end"),
+            ("round", b'{"$defs": {"a": {"items": {"$ref": "#/$defs/a"}}}}', "without end"),
+            ("gone", b'{"$ref": "#/$defs/b"}', "not there"),
+            ("self", b'{"$id": "http://127.0.0.1:9/"}', "names itself"),
+            ("tower", tower(), "beyond bounds"),
+        ):
+            archive.add_category(name, schema)
+            with pytest.raises(UsageFault, match=why):
                 archive.put_record(name, "x", b"{}")
         archive.add_category("near", b'{"$ref": "#/$defs/a", "$defs": {"a": {"type": "object"}}}')
         archive.put_record("near", "x", b"{}")
+
+
+def tower() -> bytes:
+    """Eighteen definitions that each name the next one twice."""
+    steps = {
+        f"s{n}": {"allOf": [{"$ref": f"#/$defs/s{n + 1}"}, {"$ref": f"#/$defs/s{n + 1}"}]}
+        for n in range(18)
+    }
+    return json.dumps({"$ref": "#/$defs/s0", "$defs": {**steps, "s18": {}}}).encode()
 
 
 @pytest.mark.parametrize(
@@ -248,7 +265,9 @@ def test_disk__holds_nothing_in_clear(kept: Kept, tmp_path: Path) -> None:
     canary = b"canary-content-4711"
     with kept.open() as archive:
         archive.add_category("canary-category", b'{"title": "canary-schema"}')
-        archive.put("canary-category", "canary-path", "canary/type", 3000, reader(canary * 200))
+        archive.put(
+            "canary-category", "canary-path", "canary/type", 3000, reader((canary * 200)[:3000])
+        )
         archive.commit()
     kept.erase("canary-category", "canary-path")
     for file in tmp_path.rglob("*"):
@@ -262,7 +281,7 @@ def test_disk__holds_nothing_in_clear(kept: Kept, tmp_path: Path) -> None:
 def filled(kept: Kept) -> None:
     kept.put("health", "large", pattern(3 * CHUNK))
     with kept.open() as archive:
-        for number in range(300):
+        for number in range(140):
             archive.put("health", f"r{number}", "a/b", 5, reader(b"12345"))
         archive.commit()
 
@@ -362,11 +381,9 @@ def test_store__that_holds_blocks_already__takes_no_new_archive(kept: Kept, tmp_
     assert kept.get("health", "a") == b"1"
 
 
-@pytest.mark.parametrize(
-    "name", ["", "folder:", "tape:x", "ipfs:", "ipfs:gopher://x", "s3:x", "ipfs:http://h/?x=1"]
-)
+@pytest.mark.parametrize("name", ["", "folder:", "tape:x", "ipfs:", "s3:x", "s3://b/p?x=1"])
 def test_store__that_does_not_exist__is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageFault, match="store|node|bucket"):
+    with pytest.raises(UsageFault, match="store|bucket"):
         Kept(tmp_path / "a", name).put("health", "a", b"1")
 
 
@@ -374,6 +391,7 @@ def test_sqlite__file_that_is_none__is_refused(tmp_path: Path) -> None:
     kept = Kept(tmp_path / "a")
     kept.put("health", "a", b"1")
     blocks = kept.home / "blocks.sqlite"
+    assert blocks.stat().st_mode & 0o777 == 0o600
     good = blocks.read_bytes()
     blocks.write_bytes(b"not a database" * 1000)
     with pytest.raises(FileInvalid, match="damaged"):
@@ -386,11 +404,10 @@ def test_sqlite__file_that_is_none__is_refused(tmp_path: Path) -> None:
         kept.paths()
     blocks.write_bytes(good)
     assert kept.paths() == {"health": ["a"]}
-    assert blocks.stat().st_mode & 0o777 == 0o600
 
 
 def test_archive__in_use__is_locked(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mip_cli.store.files.LOCK_PATIENCE", 0)
+    monkeypatch.setitem(files.lock.__wrapped__.__kwdefaults__, "patience", 0)
     kept.put("health", "a", b"1")
     with kept.open() as archive:
         archive.commit()

@@ -86,7 +86,6 @@ class _Category:
         self.list = PagedList(store, tag, state.top, linked=True)
         self.records: dict[str, tuple[int, Record, Link]] = {}
         self.free: list[int] = []
-        self.rule: Rule | None = None
         for index, (value, link) in enumerate(self.list):
             if value is None or link is None:
                 self.free.append(index)
@@ -125,6 +124,7 @@ class Archive:
         self._head: Head | None = None
         self._states: dict[str, CategoryState] = {}
         self._open: dict[str, _Category] = {}
+        self._rules: dict[str, Rule] = {}
         self._gone: list[Link] = []
         self._commit = 0
         self._changed = False
@@ -289,13 +289,12 @@ class Archive:
 
         Raises ``RecordInvalid``.
         """
-        place = self._category(category, create=True)
-        if place.rule is None:
+        rule = self._rules.get(category)
+        if rule is None:
             built_in = category in BUILT_IN
-            place.rule = (
-                built_in_rule(category) if built_in else Rule(category, self.schema(category))
-            )
-        place.rule.judge(parse_record(data))
+            rule = built_in_rule(category) if built_in else Rule(category, self.schema(category))
+            self._rules[category] = rule
+        rule.judge(parse_record(data))
         return self.put(category, path, JSON_TYPE, len(data), _reader(data))
 
     def add_category(self, name: str, schema: bytes) -> None:

@@ -73,9 +73,10 @@ class SqliteStore:
         except sqlite3.Error as error:
             raise self._explain(error) from None
         for cid in cids:
-            if not isinstance(found.get(cid), bytes):
+            if cid not in found:
                 raise missing(self, cid)
-        return [found[cid] for cid in cids]
+        # SQLite makes a text of an empty piece
+        return [data if isinstance(data := found[cid], bytes) else b"" for cid in cids]
 
     def publish(self, root: Link, previous: Link | None) -> None:
         """Make everything put so far durable."""
