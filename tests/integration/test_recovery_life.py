@@ -34,10 +34,11 @@ from mip_cli.flows import (
     recover,
     recover_status,
     recover_veto,
+    revoke,
     rotate,
     void,
 )
-from mip_cli.flows.guardian_files import ANSWER, ASK, ask_hash, seal_share
+from mip_cli.flows.guardian_files import ANSWER, ASK, CARD, ask_hash, seal_share
 from mip_cli.flows.guardians import Wish
 from mip_cli.flows.guardianship import PartState
 from mip_cli.flows.locator import format_locator, parse_locator
@@ -210,6 +211,52 @@ def test_guardians__dropped__are_no_kind_any_more(world: World) -> None:
     assert unlocked.sealed.envelope.people is None
     assert not world.state().has_guardians
     assert world.vote(world.holder, holder_keys(world)).file.level == 2
+
+
+def test_invite__labels_that_deceive_or_are_taken__are_refused(world: World) -> None:
+    def invite(label: str, own: str = "Ada") -> bytes:
+        return guardians.invite(world.holder, "me", world.factors, label, own, SILENT)
+
+    first = invite("ann")
+    assert invite("ann") == first, "the same label gives the same invitation"
+    for label, own in (("a\u202eb", "Ada"), ("ann", "x" * 65), ("", "Ada"), ("dan", "a  b")):
+        with pytest.raises(UsageFault, match="plain text"):
+            invite(label, own)
+    with pytest.raises(UsageFault, match="is a guardian already"):
+        invite("ben")
+
+
+def test_set__with_a_card_of_no_invitation__is_refused(world: World) -> None:
+    card = CARD.decode(world.card("ann"))
+    stray = CARD.encode(replace(card, invitation=bytes(16)))
+    with pytest.raises(UsageFault, match="answers no invitation"):
+        guardians.draft(world.holder, "me", world.factors, Wish((stray,)), SILENT)
+    with pytest.raises(UsageFault, match="no guardian dan"):
+        guardians.draft(world.holder, "me", world.factors, Wish((), without=("dan",)), SILENT)
+    everybody = Wish((), without=NAMES)
+    with pytest.raises(UsageFault, match="nobody would be left"):
+        guardians.draft(world.holder, "me", world.factors, everybody, SILENT)
+    with pytest.raises(UsageFault, match="are needed and there are"):
+        guardians.draft(world.holder, "me", world.factors, Wish((), ("ben", "eve")), SILENT)
+
+
+def test_recover__revoked_by_a_thief__takes_a_quorum(world: World, tmp_path: Path) -> None:
+    backup, locator = world.backup(tmp_path / "backup.mip"), world.locator()
+    revoke.revoke(world.machine_of_thief(), "me", world.factors, PURSE.signer, SILENT)
+    device = world.machine("new device")
+    begun = world.start(device, backup, locator)
+    assert begun.status is PassportStatus.REVOKED
+    question = guardian_answers.consider(
+        world.machine("ben"), "ada", GUARDIAN_PASSWORD, begun.ask, SILENT
+    )
+    assert question.needed == 3
+    now = world.go_on(device, world.answers(begun.ask), old_password=PASSWORD)
+    assert (now.step, now.phase, now.needed) == (Step.APPROVALS, Phase.PROPOSED, 3)
+    now = world.go_on(device, world.answers(begun.ask, ("kim",)))
+    assert now.step is Step.WAIT
+    world.later(2 * DAY)
+    world.finish(device)
+    assert world.vote(device, new_keys(world)).file.level == 2
 
 
 def test_set__run_again__goes_on_with_the_same_set(world: World) -> None:
