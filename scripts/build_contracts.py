@@ -27,6 +27,7 @@ DEPLOYABLES = (
     "PassportRegistry.vy",
     "GuardianRecovery.vy",
     "PseudonymEpochs.vy",
+    "ArchiveAnchor.vy",
     "Groth16Verifier.vy",
     "examples/PassportClaim.vy",
     "examples/PassportVote.vy",
@@ -38,6 +39,7 @@ INTERFACES = (
     "interfaces/IGroth16Verifier.vyi",
     "interfaces/IGuardianRecovery.vyi",
     "interfaces/IPseudonymEpochs.vyi",
+    "interfaces/IArchiveAnchor.vyi",
 )
 SCHEMA = "mip.contract/1"
 

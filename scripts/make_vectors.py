@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import archive_vector
 import click
 import keyfile_vector
 
@@ -58,6 +59,7 @@ def documents() -> dict[str, object]:
         "binding.json": _binding(),
         "commitments.json": _commitments(),
         "guardian.json": _guardian(),
+        "archive.json": archive_vector.document(),
         "keyfile.json": keyfile_vector.document(),
         "passport.json": _passport(),
         "poseidon.json": _poseidon(),

@@ -18,6 +18,7 @@ GUARDIAN_VERIFIER = "GuardianVerifier"
 RECOVERY = "GuardianRecovery"
 REGISTRY = "PassportRegistry"
 EPOCHS = "PseudonymEpochs"
+ANCHOR = "ArchiveAnchor"
 CIRCUITS = {VERIFIER: "passport", GUARDIAN_VERIFIER: "guardian_approval"}
 """Which circuit's verifying key each verifier holds."""
 
@@ -92,6 +93,11 @@ class Deployment:
     def epochs(self) -> Address:
         """The pseudonym epochs."""
         return self.address(EPOCHS)
+
+    @property
+    def archive_anchor(self) -> Address:
+        """The anchor of archives."""
+        return self.address(ANCHOR)
 
     def to_json(self) -> bytes:
         """Write the record, the same bytes for the same deployment."""

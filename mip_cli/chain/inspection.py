@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mip_cli.chain.abi import pack_words, selector, words
+from mip_cli.chain.archive_anchor import ArchiveAnchor
 from mip_cli.chain.deployments import (
+    ANCHOR,
     CIRCUITS,
     EPOCHS,
     GUARDIAN_VERIFIER,
@@ -136,12 +138,14 @@ def _wiring(rpc: RpcClient, deployment: Deployment) -> list[Check]:
     registry = Registry(rpc, deployment.registry)
     recovery = Recovery(rpc, deployment.recovery)
     epochs = PseudonymEpochs(rpc, deployment.epochs)
+    anchor = ArchiveAnchor(rpc, deployment.archive_anchor)
     wires = (
         (REGISTRY, VERIFIER, registry.verifier()),
         (REGISTRY, POSEIDON2, registry.hasher()),
         (REGISTRY, RECOVERY, registry.recovery()),
         (RECOVERY, GUARDIAN_VERIFIER, recovery.verifier()),
         (EPOCHS, REGISTRY, epochs.registry()),
+        (ANCHOR, REGISTRY, anchor.registry()),
     )
     return [
         Check(

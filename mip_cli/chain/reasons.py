@@ -196,6 +196,12 @@ REASONS: dict[str, Reason] = {
         "the proof was made before this pseudonym's last voiding", _FRESH_PROOF
     ),
     "epochs: registry has no code": Reason("the registry contract is missing", "mip deploy"),
+    "archive: commitment is zero": Reason("nothing would be anchored", _OUR_BUG),
+    "archive: registry has no code": Reason("the registry contract is missing", "mip deploy"),
+    "archive: sequence is not the next one": Reason(
+        "another device, or an earlier run, anchored this archive meanwhile",
+        "look at what it anchored: mip archive verify",
+    ),
     "claim: passport has claimed": Reason("this passport has claimed already"),
     "vault: grant has expired": Reason("the grant has expired", "ask its holder for a new one"),
     "vault: grant was voided by its holder": Reason("the grant was voided by its holder"),

@@ -31,6 +31,10 @@ class EpochRefusal(ChainRefusal):
     """The pseudonym epochs said no."""
 
 
+class AnchorRefusal(ChainRefusal):
+    """The archive anchor said no."""
+
+
 class VerifierRefusal(ChainRefusal):
     """A Groth16 verifier said no."""
 
@@ -50,6 +54,7 @@ _CLASSES: dict[str, type[ChainRefusal]] = {
     "signatures": RegistryRefusal,
     "recovery": RecoveryRefusal,
     "epochs": EpochRefusal,
+    "archive": AnchorRefusal,
     "verifier": VerifierRefusal,
     "poseidon2": HashRefusal,
 }

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from mip_cli.chain.abi import address_word, pack_words
 from mip_cli.chain.deploy import Part, require_size
 from mip_cli.chain.deployments import (
+    ANCHOR,
     CIRCUITS,
     EPOCHS,
     GUARDIAN_VERIFIER,
@@ -26,7 +27,7 @@ CLAIM = "PassportClaim"
 VOTE = "PassportVote"
 VAULT = "PassportVault"
 VERIFIER_SOURCE = "Groth16Verifier"
-SOURCES = (POSEIDON2, VERIFIER_SOURCE, RECOVERY, REGISTRY, EPOCHS, CLAIM, VOTE, VAULT)
+SOURCES = (POSEIDON2, VERIFIER_SOURCE, RECOVERY, REGISTRY, EPOCHS, ANCHOR, CLAIM, VOTE, VAULT)
 """Compiled contracts that make up the suite; the last three are examples."""
 QUESTION = "Shall the library stay open on Sundays?"
 CHOICES = 2
@@ -105,6 +106,7 @@ def suite_parts(
     recovery = add(RECOVERY, RECOVERY, verifier(GUARDIAN_VERIFIER))
     registry = add(REGISTRY, REGISTRY, hasher + passports + recovery)
     epochs = add(EPOCHS, EPOCHS, registry)
+    add(ANCHOR, ANCHOR, registry)
     if examples:
         add(CLAIM, CLAIM, registry)
         add(VOTE, VOTE, registry + _vote_arguments())

@@ -42,6 +42,7 @@ COMMANDS: dict[str, tuple[Entry, ...]] = {
         Entry("enroll", "mip_cli.cli.enroll:enroll", "make a passport from a photo and a password"),
         Entry("prove", "mip_cli.cli.prove:prove", "prove to an app that you hold a passport"),
         Entry("verify", "mip_cli.cli.verify:verify", "check a proof, offline or on chain"),
+        Entry("archive", "mip_cli.cli.archive:archive", "keep records and files encrypted"),
         Entry("passport", "mip_cli.cli.passport:passport", "show what a passport holds"),
     ),
     "Come back": (

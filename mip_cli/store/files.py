@@ -10,11 +10,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import functools
 import os
 import secrets
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mip_cli.errors import EnvironmentFault, FileInvalid, KeyLocked, StorageFull, UsageFault
@@ -54,13 +55,25 @@ def atomic_write(
     (decided by the file system, so two processes cannot both win), ``StorageFull`` when the disk
     is full, ``EnvironmentFault`` for other failures; then nothing is left behind.
     """
+    with atomic_stream(path, mode=mode, overwrite=overwrite) as write:
+        write(data)
+
+
+@contextlib.contextmanager
+def atomic_stream(
+    path: Path, *, mode: int = PRIVATE_FILE, overwrite: bool = True
+) -> Iterator[Callable[[bytes], None]]:
+    """Give a function that writes the next bytes of a file; as ``atomic_write``.
+
+    The file is there once the block ends without an exception, and only then.
+    """
     try:
         remove_leftovers(path)
         if not overwrite and os.path.lexists(path):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
         with _temporary(path) as (descriptor, temporary):
             os.fchmod(descriptor, mode)
-            _write_all(descriptor, data)
+            yield functools.partial(_write_all, descriptor)
             os.fsync(descriptor)
             if overwrite:
                 os.replace(temporary, path)

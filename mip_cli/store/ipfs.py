@@ -94,6 +94,20 @@ class IpfsNode:
         answer = self._json(status, body)
         return isinstance(answer, dict) and answer.get("Key") == cid
 
+    def ask(
+        self, method: str, query: dict[str, str], limit: int, *, upload: bytes | None = None
+    ) -> tuple[int, bytes]:
+        """Call any method of the RPC API; return status and at most ``limit`` bytes of body."""
+        return self._post(method, query, limit, upload=upload)
+
+    def is_kubo(self) -> bool:
+        """Tell which dialect the node speaks."""
+        return self._dialect() is _KUBO
+
+    def refusal(self, status: int, body: bytes) -> EnvironmentFault:
+        """Return what a refusal means, in clean words."""
+        return self._refusal(status, body)
+
     def _give_up(self, seconds: float) -> str:
         return f"{int(900 * min(seconds, self._timeout))}ms"
 

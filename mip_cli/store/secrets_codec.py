@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from typing import Any
 
 from mip_cli.crypto import jsontext
+from mip_cli.crypto.archive_keys import ArchiveKey
 from mip_cli.crypto.field import R
 from mip_cli.crypto.kdf import KdfParams
 from mip_cli.models import Kind
@@ -91,6 +93,8 @@ class PassportSecrets:
     """The sets of guardians, once any was invited."""
     pseudonyms: tuple[Pseudonym, ...] = ()
     """Every app shown to, oldest first: a recovery voids what was granted there."""
+    archive: ArchiveKey | None = None
+    """What opens the archive, once there is one."""
 
     def __post_init__(self) -> None:
         _validate(self)
@@ -138,6 +142,9 @@ def encode(secrets: PassportSecrets) -> bytes:
         "guardians": secrets.guardians and guardian_codec.to_document(secrets.guardians),
         "pseudonyms": [{"app": p.app, "purpose": p.purpose} for p in secrets.pseudonyms],
     }
+    if secrets.archive is not None:
+        key = secrets.archive
+        document["archive"] = {"key": "0x" + key.key.hex(), "generation": key.generation}
     return jsontext.canonical(document)
 
 
@@ -147,9 +154,11 @@ def decode(data: bytes) -> PassportSecrets:
         document = jsontext.parse(data)
         if document.pop("format") != SECRETS_FORMAT:
             raise ValueError("another format")
-        if set(document) != {field.name for field in fields(PassportSecrets)}:
+        known = {field.name for field in fields(PassportSecrets)}
+        if set(document) | {"archive"} != known:
             raise ValueError("other fields")
         kdf, guardians = document.pop("password_kdf"), document.pop("guardians")
+        archive = _archive(document.pop("archive")) if "archive" in document else None
         return PassportSecrets(
             status=PassportStatus(document.pop("status")),
             secret=_number(document.pop("secret")),
@@ -164,11 +173,19 @@ def decode(data: bytes) -> PassportSecrets:
             password_kdf=KdfParams(**{**kdf, "salt": _bytes(kdf["salt"])}),
             guardians=None if guardians is None else guardian_codec.from_document(guardians),
             pseudonyms=tuple(Pseudonym(**entry) for entry in document.pop("pseudonyms")),
+            archive=archive,
             **document,
         )
     except (ValueError, TypeError, KeyError, AttributeError):
         # from None: the cause quotes what it could not read
         raise ValueError("the sealed content is not a passport of this version") from None
+
+
+def _archive(document: dict[str, Any]) -> ArchiveKey:
+    found = ArchiveKey(_bytes(document.pop("key")), document.pop("generation"))
+    if document or not _is_int(found.generation):
+        raise ValueError("other fields")
+    return found
 
 
 def _validate(s: PassportSecrets) -> None:

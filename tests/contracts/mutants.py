@@ -12,13 +12,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import faults_archive
+import faults_credentials
 import faults_recovery
 import faults_registry
 import pytest
 
 ROOT = Path(__file__).parents[2]
-MUTANTS = faults_registry.FAULTS | faults_recovery.FAULTS
-QUICK = faults_registry.QUICK | faults_recovery.QUICK
+TABLES = (faults_registry, faults_recovery, faults_archive, faults_credentials)
+MUTANTS = {name: fault for table in TABLES for name, fault in table.FAULTS.items()}
+QUICK = {name: test for table in TABLES for name, test in table.QUICK.items()}
 
 
 def suite_fails(contracts: Path, name: str, only: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mip_cli.chain import epochs, index, watch
+from mip_cli.chain import archive_anchor, epochs, index, watch
 from mip_cli.chain.abi import selector, topic
 from mip_cli.config import find_checkout
 from tests.unit.chain.test_calldata import CALLS, EPOCHS, RECOVERY, REGISTRY
@@ -51,6 +51,12 @@ def test_events__are_those_of_the_contracts() -> None:
     recovery = {topic(s): n for n, s in signatures("GuardianRecovery", "event").items()}
     assert recovery == {key: act.value for key, act in watch.TOPICS.items()}
     assert [topic(s) for s in signatures("PseudonymEpochs", "event").values()] == [epochs.ADVANCED]
+    anchored = signatures("ArchiveAnchor", "event").values()
+    assert [topic(s) for s in anchored] == [archive_anchor.ANCHORED]
+    assert (
+        archive_anchor.SIGNATURE.removesuffix(")")
+        in signatures("ArchiveAnchor", "function")["anchor"]
+    )
 
 
 def test_event_words__have_the_names_of_the_contract() -> None:

@@ -139,6 +139,7 @@ def test_record__names_what_was_deployed(chain) -> None:
         "GuardianRecovery",
         "PassportRegistry",
         "PseudonymEpochs",
+        "ArchiveAnchor",
         "PassportClaim",
         "PassportVote",
         "PassportVault",

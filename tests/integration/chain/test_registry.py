@@ -10,6 +10,7 @@ import pytest
 from mip_cli.chain.abi import checksum
 from mip_cli.chain.app import App, parse_invocation
 from mip_cli.chain.deployments import (
+    ANCHOR,
     CIRCUITS,
     EPOCHS,
     GUARDIAN_VERIFIER,
@@ -190,7 +191,7 @@ def create_address(creator, nonce):
     return checksum(keccak256(rlp.encode([bytes.fromhex(creator[2:]), nonce]))[12:])
 
 
-CORE = (POSEIDON2, VERIFIER, GUARDIAN_VERIFIER, RECOVERY, REGISTRY, EPOCHS)
+CORE = (POSEIDON2, VERIFIER, GUARDIAN_VERIFIER, RECOVERY, REGISTRY, EPOCHS, ANCHOR)
 
 
 @pytest.mark.parametrize("name", CORE)
@@ -209,6 +210,7 @@ def test_verify_deployment__other_code__fails(chain, name) -> None:
         (RECOVERY, REGISTRY),
         (GUARDIAN_VERIFIER, RECOVERY),
         (REGISTRY, EPOCHS),
+        (REGISTRY, ANCHOR),
     ],
 )
 def test_verify_deployment__contracts_that_use_another__fails(start_chain, name, user) -> None:

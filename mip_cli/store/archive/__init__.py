@@ -1,0 +1,1 @@
+"""The encrypted archive: blocks in any store, lists over them, the archive itself."""
