@@ -25,14 +25,19 @@ SETTINGS = {"optimize": OPTIMIZE, "evmVersion": EVM_VERSION, "experimentalCodege
 
 DEPLOYABLES = (
     "PassportRegistry.vy",
+    "GuardianRecovery.vy",
+    "PseudonymEpochs.vy",
     "Groth16Verifier.vy",
     "examples/PassportClaim.vy",
     "examples/PassportVote.vy",
+    "examples/PassportVault.vy",
 )
 INTERFACES = (
     "interfaces/IPassportRegistry.vyi",
     "interfaces/IPassportApp.vyi",
     "interfaces/IGroth16Verifier.vyi",
+    "interfaces/IGuardianRecovery.vyi",
+    "interfaces/IPseudonymEpochs.vyi",
 )
 SCHEMA = "mip.contract/1"
 

@@ -108,17 +108,10 @@ def _replace(
     @param siblings Sibling nodes from the leaf upward, up to the peak.
     @return The new root.
     """
-    height: uint256 = 0
-    rest: uint256 = (index ^ size) >> 1
-    for _: uint256 in range(MAX_DEPTH):
-        if rest == 0:
-            break
-        rest >>= 1
-        height += 1
-    assert len(siblings) == height, "registry: number of siblings does not fit the tree"
+    height: uint256 = self._height(size, index, len(siblings))
     old_node: uint256 = old_leaf
     new_node: uint256 = new_leaf
-    rest = index
+    rest: uint256 = index
     for sibling: uint256 in siblings:
         if rest & 1 == 1:
             old_node = poseidon2._c2(sibling, old_node)
@@ -130,6 +123,49 @@ def _replace(
     assert self._peaks[height] == old_node, "registry: siblings do not lead from this leaf to the tree"
     self._peaks[height] = new_node
     return self._fold(size)
+
+
+@view
+@internal
+def _require_at(
+    size: uint256, index: uint256, leaf: uint256, siblings: DynArray[uint256, MAX_DEPTH]
+):
+    """
+    @param size Leaves in the tree.
+    @param index Position of the leaf, below the size.
+    @param leaf What must be there.
+    @param siblings Sibling nodes from the leaf upward, up to the peak.
+    """
+    height: uint256 = self._height(size, index, len(siblings))
+    node: uint256 = leaf
+    rest: uint256 = index
+    for sibling: uint256 in siblings:
+        if rest & 1 == 1:
+            node = poseidon2._c2(sibling, node)
+        else:
+            node = poseidon2._c2(node, sibling)
+        rest >>= 1
+    assert self._peaks[height] == node, "registry: siblings do not lead from this leaf to the tree"
+
+
+@pure
+@internal
+def _height(size: uint256, index: uint256, given: uint256) -> uint256:
+    """
+    @param size Leaves in the tree.
+    @param index Position of a leaf, below the size.
+    @param given Number of siblings that the caller has.
+    @return Height of the complete subtree that holds the leaf.
+    """
+    height: uint256 = 0
+    rest: uint256 = (index ^ size) >> 1
+    for _: uint256 in range(MAX_DEPTH):
+        if rest == 0:
+            break
+        rest >>= 1
+        height += 1
+    assert given == height, "registry: number of siblings does not fit the tree"
+    return height
 
 
 @view

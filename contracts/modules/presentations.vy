@@ -16,7 +16,8 @@ from ..interfaces import IPassportRegistry
 R: constant(uint256) = 21888242871839275222246405745257275088548364400416034343698204186575808495617
 
 MAX_DEADLINE: public(constant(uint256)) = 60 * 60  # seconds a presentation's deadline may lie ahead
-MAX_LEVEL: constant(uint256) = 2
+MAX_LEVEL: constant(uint256) = 3
+LEAF_LEVEL: constant(uint256) = 2  # of leaf proofs: both own kinds, and not people
 
 SCOPE_TYPEHASH: constant(bytes32) = keccak256(
     "Scope(uint256 chainId,address contract,bytes32 purpose)"
@@ -71,6 +72,26 @@ def message_of(
 
 @view
 @internal
+def _require_leaf_proof(
+    asker: address,
+    purpose: bytes32,
+    payload: bytes32,
+    leaf: uint256,
+    anchor: address,
+    presentation: IPassportRegistry.Presentation,
+):
+    """
+    @dev A proof with an empty path, about the leaf itself. Level 3 will not do: what people decide
+         takes the time that the recovery contract sets.
+    """
+    assert presentation.root == leaf, "registry: presentation is not about the passport's leaf"
+    assert presentation.beneficiary == anchor, "registry: beneficiary is not the anchor"
+    assert presentation.level == LEAF_LEVEL, "registry: level is not that of a leaf proof"
+    self._require_valid(asker, purpose, payload, LEAF_LEVEL, presentation)
+
+
+@view
+@internal
 def _require_valid(
     asker: address,
     purpose: bytes32,
@@ -78,7 +99,21 @@ def _require_valid(
     min_level: uint256,
     presentation: IPassportRegistry.Presentation,
 ):
+    self._require_valid_at(asker, asker, purpose, payload, min_level, presentation)
+
+
+@view
+@internal
+def _require_valid_at(
+    app: address,
+    asker: address,
+    purpose: bytes32,
+    payload: bytes32,
+    min_level: uint256,
+    presentation: IPassportRegistry.Presentation,
+):
     """
+    @dev The pseudonym is that of `app`, the message is for `asker`.
     @dev The root is not judged here. The verifier answers False for a signal that is not canonical
          and reverts for want of gas.
     """
@@ -93,7 +128,7 @@ def _require_valid(
     signals: uint256[8] = [
         (presentation.root + presentation.level) % R,
         presentation.nullifier,
-        self._scope(asker, purpose),
+        self._scope(app, purpose),
         self._message(
             asker, presentation.beneficiary, payload, presentation.nonce, presentation.deadline
         ),

@@ -33,6 +33,8 @@ DELAY = 48 * 3600
 """Seconds from ARMED to the first moment of execution, doubled by each veto."""
 MAX_DELAY = 14 * 86_400
 """Seconds that the delay has at most."""
+CHANGE_DELAY = 48 * 3600
+"""Seconds that a change of the set waits."""
 PROPOSAL = 7 * 86_400
 """Seconds that a request waits for approvals."""
 OPEN_FOR = 7 * 86_400
@@ -100,9 +102,9 @@ class RecoveryState:
     changes: int
     """Changes of the set that were proposed, cancelled or finished."""
     armed: int
-    """Requests that were approved and not ended since."""
+    """Requests that are ARMED; those that ran out may be among them until ``armed_until``."""
     armed_until: int
-    """Unix time after which none of them is alive."""
+    """The latest end of them, Unix time; until then they hold up a change of the set."""
     pending_guardian_commitment: Commitment
     """Of the change that waits; 0 when none does, or when it drops the guardians."""
     pending_set_commitment: Commitment
@@ -176,14 +178,15 @@ def request_payload(request: int) -> bytes:
     return keccak256(word(request))
 
 
-def change_payload(new_guardian_commitment: int, new_set_commitment: int) -> bytes:
-    """Return what the leaf proof of ``propose_change`` is bound to."""
-    return keccak256(pack_words([new_guardian_commitment, new_set_commitment]))
+def change_payload(registry: str, new_guardian_commitment: int, new_set_commitment: int) -> bytes:
+    """Return what the leaf proof of ``propose_change`` is bound to; its nonce is ``changes``."""
+    new = pack_words([new_guardian_commitment, new_set_commitment])
+    return keccak256(address_word(registry) + new)
 
 
-def keep_payload() -> bytes:
-    """Return what the leaf proof of ``cancel_change`` is bound to."""
-    return change_payload(0, 0)
+def keep_payload(registry: str) -> bytes:
+    """Return what the leaf proof of ``cancel_change`` is bound to; its nonce is ``changes``."""
+    return change_payload(registry, 0, 0)
 
 
 class Recovery(BoundContract):

@@ -210,12 +210,12 @@ class Registry(BoundContract):
         payload: bytes,
         siblings: Sequence[int],
         presentation: Presentation,
-    ) -> None:
+    ) -> Nullifier:
         """Ask as a contract would whether a leaf proof is good for an act on a passport."""
         head = encode_leaf(leaf) + purpose_hash(purpose) + payload
         data = encode_with_siblings(head, siblings, encode_presentation(presentation))
         signature = f"check_holder({LEAF},bytes32,bytes32,uint256[],{PRESENTATION})"
-        self._read(signature, data, sender=asker, block="pending")
+        return Nullifier(words(self._read(signature, data, sender=asker, block="pending"), 1)[0])
 
     def check_opening(
         self,
@@ -224,12 +224,12 @@ class Registry(BoundContract):
         purpose: str,
         payload: bytes,
         presentation: Presentation,
-    ) -> None:
+    ) -> Nullifier:
         """Ask as a contract would whether the maker of a leaf proof can open a leaf."""
         data = encode_leaf(leaf) + purpose_hash(purpose) + payload
         signature = f"check_opening({LEAF},bytes32,bytes32,{PRESENTATION})"
         data += encode_presentation(presentation)
-        self._read(signature, data, sender=asker, block="pending")
+        return Nullifier(words(self._read(signature, data, sender=asker, block="pending"), 1)[0])
 
     def enroll(self, identity_commitment: int, keys_root: int, guardian_commitment: int) -> Call:
         """Build the enrolment of the account that sends it."""

@@ -32,6 +32,8 @@ QUESTION = "Shall the library stay open on Sundays?"
 CHOICES = 2
 CLOSES_AT = 4_102_444_800
 """1 January 2100: the example vote of a local chain does not end while one tries it."""
+ALLOWANCE = 10**17
+"""Wei a day that the example vault moves by own keys alone."""
 BUILD_HINT = "run: make setup, or scripts/build_contracts.py"
 
 
@@ -106,7 +108,7 @@ def suite_parts(
     if examples:
         add(CLAIM, CLAIM, registry)
         add(VOTE, VOTE, registry + _vote_arguments())
-        add(VAULT, VAULT, registry + epochs)
+        add(VAULT, VAULT, registry + epochs + word(ALLOWANCE))
     return parts
 
 

@@ -16,6 +16,7 @@ from mip_cli.chain.recovery import (
     Recovery,
     RecoveryState,
     RequestState,
+    RequestStatus,
     passport_id,
 )
 from mip_cli.chain.values import Log
@@ -187,26 +188,36 @@ def watch(
     if head is None:
         raise NodeUntrusted(f"{rpc.label} does not show its newest block")
     now = next_time(rpc)
-    start = block_at(rpc, min(first, head.number), head.number, head.time - LONGEST)
+    first = min(first, head.number)
     passport = passport_id(registry, identity_commitment, anchor)
-    events = recovery_events(recovery, passport, start, head.number, observer)
     at = hex(head.number)
     state = recovery.state(registry, identity_commitment, anchor, at)
-    requests = []
-    candidates = _candidates(events)
-    states = recovery.requests([number for number, _ in candidates], at)
-    for (number, proposed_at), found in zip(candidates, states, strict=True):
-        if found.passport != passport:
+    for start in (block_at(rpc, first, head.number, head.time - LONGEST), first):
+        events = recovery_events(recovery, passport, start, head.number, observer)
+        candidates = _candidates(events)
+        states = recovery.requests([number for number, _ in candidates], at)
+        if any(found.passport != passport for found in states):
             raise NodeUntrusted(f"{rpc.label} shows a request of another passport as this one's")
-        if (phase := found.phase(state, now)).alive:
-            requests.append(PendingRequest(number, found, phase, proposed_at))
-    requests.sort(key=lambda entry: entry.proposed_at)
-    if state.armed_until > now and state.armed > sum(r.phase.armed for r in requests):
+        # those that ran out still count, and may be older than anything alive
+        if state.armed <= sum(_counts(found, state) for found in states):
+            break
+    else:
         raise NodeUntrusted(
             f"{rpc.label} hides the approval of a request to recover this passport",
             hint="use another node at once",
         )
+    requests = [
+        PendingRequest(number, found, phase, proposed_at)
+        for (number, proposed_at), found in zip(candidates, states, strict=True)
+        if (phase := found.phase(state, now)).alive
+    ]
+    requests.sort(key=lambda entry: entry.proposed_at)
     return Watch(now, state, tuple(requests), _change(state, events, now), tuple(events))
+
+
+def _counts(request: RequestState, state: RecoveryState) -> bool:
+    same = (request.guardian_epoch, request.nonce) == (state.guardian_epoch, state.nonce)
+    return request.status is RequestStatus.ARMED and same
 
 
 def _candidates(events: Sequence[RecoveryEvent]) -> list[tuple[int, int]]:

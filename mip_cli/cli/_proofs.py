@@ -14,7 +14,7 @@ from mip_cli.models import Kind
 LEVELS = {
     1: "one kind of key (face or password)",
     2: "two kinds of key (face and password)",
-    3: "two kinds of key, people among them",
+    3: "people, and face or password",
 }
 
 

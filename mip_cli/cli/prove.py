@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from mip_cli.chain.keys import Signer
-from mip_cli.cli import _io, _payer, _proofs, _render
+from mip_cli.cli import _io, _keys, _payer, _proofs, _render
 from mip_cli.cli._options import (
     example,
     force_option,
@@ -36,7 +36,9 @@ def _kinds(text: str) -> frozenset[Kind]:
     try:
         return frozenset(Kind(part.strip()) for part in text.split(","))
     except ValueError:
-        raise UsageFault("--kinds takes face, password or face,password") from None
+        raise UsageFault(
+            "--kinds takes face, password or people, or two of them joined by a comma"
+        ) from None
 
 
 def _payload(text: str | None) -> bytes | None:
@@ -87,12 +89,7 @@ def _require_places(
     metavar="APP",
     help="Contract that asks for the proof: its address, or its name where the suite is deployed.",
 )
-@click.option(
-    "--image",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="A fresh photo of you; needed unless --kinds password.",
-)
+@_keys.image_option
 @click.option(
     "--call",
     "signature",
@@ -120,7 +117,8 @@ def _require_places(
     "--kinds",
     default="face,password",
     show_default=True,
-    help="Kinds of key to show. The password opens the key file in any case.",
+    help="Kinds of key to show: one, or two joined by a comma, as face,people. They are among "
+    "those that open the passport.",
 )
 @click.option(
     "--newest-root",
@@ -192,10 +190,10 @@ def prove(
     # also with --json: nobody agrees to what he has not seen
     click.echo(_proofs.consent_text(consent, wanted), err=True)
     _io.confirm("Make this proof?", yes)
-    password = _io.read_password(
-        password_file, prompt=f"password of passport {passport_name}", confirm=False
+    factors = _keys.read_factors(
+        passport_name, password_file, image, needs_password=Kind.PASSWORD in wanted
     )
-    keys = flow.Keys(passport_name, password, image, wanted)
+    keys = flow.Keys(passport_name, factors.password, image, wanted, factors.people)
     sent = None
     with _render.TerminalProgress(quiet=as_json) as progress:
         proved = flow.prove(settings, consent, keys, progress)
@@ -209,6 +207,11 @@ def prove(
 
     def text() -> None:
         _proofs.show(proved.file)
+        if not proved.remembered:
+            _io.warn(
+                "the passport knows too many apps to note this one: after a recovery, void "
+                "by hand what you granted there"
+            )
         if sent is not None:
             click.echo(f"accepted in block {sent.block}, {sent.gas_used} gas")
         elif output not in (None, "-"):

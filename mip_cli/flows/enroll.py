@@ -8,13 +8,12 @@ whatever it finds.
 from __future__ import annotations
 
 import secrets as system
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mip_cli.chain.enrolment import sign_enrollment
 from mip_cli.chain.keys import Signer
-from mip_cli.chain.registry import sign_enrollment
 from mip_cli.chain.tx import DEFAULT_FEE_CAP, Sender
 from mip_cli.config import Settings
 from mip_cli.crypto.commitments import guardian_commitment
@@ -80,7 +79,7 @@ def enroll(
     progress: Progress,
     *,
     fee_cap: int = DEFAULT_FEE_CAP,
-    clock: Clock = time.time,
+    clock: Clock | None = None,
 ) -> Enrolled:
     """Create a passport, or finish creating it, and enrol it on the chain of the settings.
 
@@ -90,6 +89,7 @@ def enroll(
     """
     progress.step("checking the chain")
     with connection.connect(settings) as link:
+        clock = clock or link.clock
         resumed = passports.exists(settings.data_dir, request.name)
         if resumed:
             unlocked = _resume(settings, request, progress)
@@ -176,7 +176,13 @@ def _register(
         signer = Signer(content.anchor_key)
         deadline = int(clock()) + MAX_DEADLINE
         wish = sign_enrollment(
-            signer, link.chain_id, link.registry.address, keys.identity, keys.root, deadline
+            signer,
+            link.chain_id,
+            link.registry.address,
+            keys.identity,
+            keys.root,
+            keys.guardian,
+            deadline,
         )
         sender = Sender(
             link.rpc, payer, connection.journal(settings), link.chain_id, fee_cap=fee_cap

@@ -8,7 +8,14 @@ enrolment, and the newest root that closed a minute is the better one.
 from __future__ import annotations
 
 from mip_cli.chain.index import TreeIndex
-from mip_cli.chain.registry import BUCKET, GRACE, WINDOW, AcceptedRoot
+from mip_cli.chain.registry import (
+    BUCKET,
+    GRACE,
+    WINDOW,
+    AcceptedRoot,
+    PassportRecord,
+    PassportStatus,
+)
 from mip_cli.chain.rpc import quantity
 from mip_cli.config import Settings
 from mip_cli.crypto.lean_tree import MerklePath
@@ -57,6 +64,23 @@ def require_member(tree: TreeIndex, leaf: int) -> int:
             "the same way",
         )
     return index
+
+
+def require_active(record: PassportRecord, name: str) -> None:
+    """Raise ``UsageFault`` unless the registry holds a passport as active."""
+    match record.status:
+        case PassportStatus.ACTIVE:
+            return
+        case PassportStatus.UNKNOWN:
+            raise UsageFault(
+                f"the passport {name} is not enrolled yet",
+                hint="finish with `mip enroll`, the same way it was begun",
+            )
+        case PassportStatus.REVOKED | PassportStatus.FROZEN:
+            raise UsageFault(
+                f"the passport {name} is {record.status.name.lower()}",
+                hint="only a quorum of its guardians brings it back: `mip recover`",
+            )
 
 
 def _lasting(

@@ -11,7 +11,7 @@ from pathlib import Path
 from mip_cli.config import Settings
 from mip_cli.crypto.kdf import PasswordKeys
 from mip_cli.crypto.people import PeopleSecret
-from mip_cli.errors import FaceMismatch, MipError, ThresholdNotMet
+from mip_cli.errors import FaceMismatch, MipError, ThresholdNotMet, WrongSecret
 from mip_cli.face.spec import FaceTemplate
 from mip_cli.flows import face
 from mip_cli.flows.passport_keys import spec_by_id
@@ -144,10 +144,22 @@ def unlock(
 ) -> Opened:
     """Open a passport with two kinds of key or more; about a second of work.
 
-    Raises ``UsageFault`` when there is none of that name, and what ``open_passport`` raises.
+    Keys that do not open it may be those of a replacement that was begun: then its staged file is
+    opened (``flows.replacement`` settles which one counts). Raises ``UsageFault`` when there is
+    none of that name, and what ``open_passport`` raises.
     """
     path = passports.require_passport(settings.data_dir, name)
-    return open_passport(settings, path, factors, progress, clock=clock)
+    try:
+        return open_passport(settings, path, factors, progress, clock=clock)
+    except (WrongSecret, FaceMismatch):
+        following = keyfile.staged(path)
+        if following is None:
+            raise
+        try:
+            return open_passport(settings, following, factors, progress, clock=clock)
+        except (WrongSecret, FaceMismatch):
+            pass  # neither: the passport in force is what the holder asked for
+        raise
 
 
 def open_passport(

@@ -66,7 +66,7 @@ class ProofFile:
     payload: bytes
     """32 bytes, hash of the call's arguments."""
     level: int
-    """Kinds of key shown."""
+    """1: face or password, 2: both, 3: people and one of them."""
     root: int
     """Root of the tree the passport is in."""
     nullifier: Nullifier
@@ -240,8 +240,8 @@ def _integer(mip: Mapping[str, object], name: str, limit: int = (1 << 53) - 1) -
 
 def _level(mip: Mapping[str, object]) -> int:
     value = _integer(mip, "level")
-    if value not in (1, 2):
-        raise ValueError("level must be 1 or 2")
+    if value not in (1, 2, 3):
+        raise ValueError("level must be 1, 2 or 3")
     return value
 
 

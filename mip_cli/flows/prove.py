@@ -9,42 +9,30 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mip_cli.chain.app import App, parse_invocation
 from mip_cli.config import Settings
 from mip_cli.crypto import commitments
 from mip_cli.crypto.binding import message_of
-from mip_cli.crypto.lean_tree import MerklePath
+from mip_cli.crypto.people import PeopleSecret
 from mip_cli.crypto.plaintext import is_readable
-from mip_cli.errors import (
-    AppUntrusted,
-    ArtifactMismatch,
-    FaceMismatch,
-    UsageFault,
-    WrongChain,
-)
-from mip_cli.face.spec import FaceSpec
-from mip_cli.flows import connection, face, membership, passport_file
+from mip_cli.errors import AppUntrusted, KeyLocked, UsageFault, WrongChain
+from mip_cli.flows import connection, face, membership, passport_file, replacement
 from mip_cli.flows.connection import Connection
 from mip_cli.flows.enroll import require_home
-from mip_cli.flows.passport_keys import CIRCUIT, public_keys, spec_of
+from mip_cli.flows.leaf_proof import prove_witness, witness_of
+from mip_cli.flows.passport_file import Factors, Opened
+from mip_cli.flows.passport_keys import CIRCUIT, spec_of
 from mip_cli.flows.proof_file import AppCall, ProofFile, checked_address, require_storable
 from mip_cli.models import Action, Kind, Request
 from mip_cli.progress import Progress
+from mip_cli.store import keyfile
 from mip_cli.store.keyfile import Unlocked
-from mip_cli.store.secrets_codec import PassportStatus
+from mip_cli.store.secrets_codec import MAX_PSEUDONYMS, PassportStatus, Pseudonym
 from mip_cli.units import MAX_DEADLINE, Address
-from mip_cli.zk.artifacts import CircuitArtifacts, load_circuit, require_fit
-from mip_cli.zk.passport_inputs import (
-    FaceOpening,
-    PassportParameters,
-    PassportWitness,
-    circuit_inputs,
-    public_signals,
-)
-from mip_cli.zk.proof import Proof
+from mip_cli.zk.artifacts import load_circuit, require_fit
 from mip_cli.zk.prover import Prover, choose_prover
 
 ZERO_ADDRESS = Address("0x" + "0" * 40)
@@ -94,15 +82,22 @@ class Keys:
 
     name: str
     """Name of the passport on this device."""
-    password: bytes
+    password: bytes | None
     """Normalised; opens the key file, and counts as a kind when in ``kinds``."""
     image: Path | None
-    """Fresh photo, needed when the face is among ``kinds``."""
+    """Fresh photo; the same of the face."""
     kinds: frozenset[Kind] = frozenset({Kind.FACE, Kind.PASSWORD})
-    """The kinds to show."""
+    """The kinds to show: they must be among those that open the key file."""
+    people: PeopleSecret | None = None
+    """What guardians restored; the same of the people."""
 
     def __repr__(self) -> str:
         return f"Keys(name={self.name!r}, <redacted>)"
+
+    @property
+    def factors(self) -> Factors:
+        """What opens the key file."""
+        return Factors(self.password, self.image, self.people)
 
 
 @dataclass(frozen=True)
@@ -117,6 +112,8 @@ class Proved:
     """Squared distance of the probe, None without the face. For the holder's eyes only."""
     seconds: dict[str, float]
     """Wall time of each part."""
+    remembered: bool
+    """Whether the key file knows the app, so that a recovery can void what was granted there."""
 
 
 def find_app(settings: Settings, text: str) -> Address:
@@ -178,7 +175,7 @@ def prove(
     progress: Progress,
     *,
     prover: Prover | None = None,
-    clock: Clock = time.time,
+    clock: Clock | None = None,
 ) -> Proved:
     """Make and verify the proof that the holder consented to.
 
@@ -189,44 +186,39 @@ def prove(
     ask, request = consent.ask, consent.request
     if (_bound_payload(ask), ask.app) != (request.payload, request.app):
         raise UsageFault("the consent was given for another act")
-    if Kind.PEOPLE in keys.kinds or not keys.kinds:
-        raise UsageFault("a proof shows the face, the password or both")
-    if len(keys.kinds) < request.level:
-        raise UsageFault(
-            f"the app wants {request.level} kinds of key, you show {len(keys.kinds)}",
-            hint="show both: --kinds face,password",
-        )
-    if Kind.FACE in keys.kinds and keys.image is None:
-        raise UsageFault("showing the face needs a photo", hint="add --image FILE")
+    require_kinds(keys, request.level)
     seconds: dict[str, float] = {}
     started = time.perf_counter()
-    # Argon2id and the face networks leave the interpreter lock: both cores work
     with ThreadPoolExecutor(1) as pool:
-        opening = pool.submit(passport_file.unlock, settings, keys.name, keys.password, progress)
         loading = pool.submit(load_circuit, settings, CIRCUIT)
-        probe = _probe(settings, keys, progress)
-        unlocked, artifacts = opening.result(), loading.result()
+        opened = passport_file.unlock(settings, keys.name, keys.factors, progress)
+        artifacts = loading.result()
     seconds["open and probe"] = time.perf_counter() - started
     started = time.perf_counter()
     require_fit(artifacts, request.chain_id)
-    opening_of_face, distance = _open_face(unlocked, probe)
-    action = _act(ask, request, clock)
     prover = prover or choose_prover(settings)
     with connection.connect(settings) as link:
-        _require_same_place(unlocked, consent, link)
-        leaf = public_keys(unlocked).leaf
+        action = _act(ask, request, clock or link.clock)
+        _require_same_place(opened.unlocked, consent, link)
+        opened = replacement.settle(settings, link, opened, keys.factors, progress)
+        content = opened.unlocked.secrets
+        scope, message = request.scope, action.message
+        bare = witness_of(content, opened, keys.kinds, scope=scope, message=message)
+        leaf = bare.leaf
         way = membership.path(settings, link, leaf, progress, newest=ask.newest_root)
         seconds["chain"] = time.perf_counter() - started
         started = time.perf_counter()
         progress.step("proving")
-        witness = _witness(unlocked, way, action, opening_of_face, keys.kinds)
-        proof = _prove(artifacts, witness, prover)
+        witness = replace(bare, path=way)
+        proof = prove_witness(artifacts, witness, prover)
         if not link.registry.is_known_root(witness.root):
             # others enrolled meanwhile and the root was of the running minute
             way = membership.lasting_path(settings, link, leaf, progress)
-            witness = _witness(unlocked, way, action, opening_of_face, keys.kinds)
-            proof = _prove(artifacts, witness, prover)
+            witness = replace(bare, path=way)
+            proof = prove_witness(artifacts, witness, prover)
     seconds["prove"] = time.perf_counter() - started
+    # before the proof leaves: what is granted under a pseudonym must be found again
+    remembered = _remember(opened.unlocked, request)
     file = ProofFile(
         proof=proof,
         circuit=CIRCUIT,
@@ -244,41 +236,70 @@ def prove(
         deadline=action.deadline,
         call=ask.call,
     )
-    return Proved(file, prover.name, distance, seconds)
+    return Proved(file, prover.name, _distance(opened, keys.kinds), seconds, remembered)
 
 
-def _prove(artifacts: CircuitArtifacts, witness: PassportWitness, prover: Prover) -> Proof:
-    inputs = circuit_inputs(witness, PassportParameters.of(artifacts.circuit))
-    proof, signals = artifacts.prove(inputs, prover)
-    if list(signals) != public_signals(witness):
-        raise ArtifactMismatch(
-            "the circuit computed other public values than protocol.md says",
-            hint="rebuild it with scripts/build_circuits.py",
+def require_kinds(keys: Keys, level: int) -> None:
+    """Raise ``UsageFault`` unless the kinds to show are given, make a proof and reach a level."""
+    kinds = keys.kinds
+    if not kinds or kinds == {Kind.PEOPLE} or len(kinds) > 2:
+        raise UsageFault(
+            "a proof shows one kind of key, or two",
+            hint="one of face, password, face,password, face,people, password,people",
         )
-    return proof
+    missing = sorted(kinds - set(keys.factors.kinds))
+    if missing:
+        raise UsageFault(f"showing the {missing[0]} needs it", hint=_WAYS[missing[0]])
+    shown = level_of(kinds)
+    if shown < level and level <= 2:
+        raise UsageFault(
+            f"the app wants {level} kinds of key, you show {shown}",
+            hint="show both: --kinds face,password",
+        )
+    if shown < level:
+        raise UsageFault(
+            "the app wants your people: some of your guardians, and your face or password",
+            hint="ask them (`mip guardian ask`), then add --kinds face,people --answers FILE ...",
+        )
 
 
-def _probe(settings: Settings, keys: Keys, progress: Progress) -> face.FaceTemplate | None:
-    if Kind.FACE not in keys.kinds or keys.image is None:
+def level_of(kinds: frozenset[Kind]) -> int:
+    """Return the level that kinds reach."""
+    return len(kinds - {Kind.PEOPLE}) + 2 * (Kind.PEOPLE in kinds)
+
+
+_WAYS = {
+    Kind.FACE: "add --image FILE",
+    Kind.PASSWORD: "add --password-file FILE, or type it on a terminal",
+    Kind.PEOPLE: "ask your guardians (`mip guardian ask`), then add --answers FILE ...",
+}
+
+
+def _distance(opened: Opened, kinds: frozenset[Kind]) -> int | None:
+    if opened.probe is None or Kind.FACE not in kinds:
         return None
-    progress.step("finding the face")
-    return face.probe(keys.image, settings, progress)
+    content = opened.unlocked.secrets
+    template = face.FaceTemplate(spec_of(content), content.template)
+    return face.match(template, opened.probe).distance
 
 
-def _open_face(
-    unlocked: Unlocked, probe: face.FaceTemplate | None
-) -> tuple[FaceOpening | None, int | None]:
-    if probe is None:
-        return None, None
-    content = unlocked.secrets
-    spec: FaceSpec = spec_of(content)
-    verdict = face.match(face.FaceTemplate(spec, content.template), probe)
-    if not verdict.match:
-        raise FaceMismatch(
-            f"the photo does not show the holder of {content.name}: {verdict.reason}",
-            hint="take a new photo in better light, looking straight into the camera",
-        )
-    return FaceOpening(content.template, content.face_salt, probe.values), verdict.distance
+def _remember(unlocked: Unlocked, request: Request) -> bool:
+    """Note app and purpose in the key file; tell whether it knows them."""
+    pseudonym = Pseudonym(request.app, request.purpose)
+    for _ in range(3):
+        known = unlocked.secrets.pseudonyms
+        if pseudonym in known:
+            return True
+        if len(known) >= MAX_PSEUDONYMS:
+            return False
+        noted = replace(unlocked.secrets, pseudonyms=(*known, pseudonym))
+        try:
+            keyfile.update(unlocked, noted)
+        except KeyLocked:  # another proof was noted meanwhile
+            unlocked = keyfile.reread(unlocked)
+        else:
+            return True
+    return False
 
 
 def _act(ask: Ask, request: Request, clock: Clock) -> Action:
@@ -304,27 +325,3 @@ def _require_same_place(unlocked: Unlocked, consent: Consent, link: Connection) 
     require_home(content, link)
     if (consent.request.chain_id, consent.registry) != (link.chain_id, link.registry.address):
         raise WrongChain("the node serves another chain than the one you agreed to")
-
-
-def _witness(
-    unlocked: Unlocked,
-    way: MerklePath,
-    action: Action,
-    opening_of_face: FaceOpening | None,
-    kinds: frozenset[Kind],
-) -> PassportWitness:
-    content, public = unlocked.secrets, public_keys(unlocked)
-    return PassportWitness(
-        secret=content.secret,
-        anchor=content.anchor,
-        epoch=content.epoch,
-        face_commitment=public.face,
-        password_commitment=public.password,
-        guardian_commitment=public.guardian,
-        keys_salt=content.keys_salt,
-        scope=action.request.scope,
-        message=action.message,
-        path=way,
-        face=opening_of_face,
-        stretched=unlocked.stretched if Kind.PASSWORD in kinds else None,
-    )

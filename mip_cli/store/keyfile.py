@@ -210,6 +210,11 @@ def staged_path(path: Path) -> Path:
     return path.with_name(path.name + STAGED_SUFFIX)
 
 
+def base_path(path: Path) -> Path:
+    """Return the place of a key file, whether ``path`` is that place or the staged one."""
+    return path.with_name(path.name.removesuffix(STAGED_SUFFIX))
+
+
 def staged(path: Path) -> Path | None:
     """Return the staged key file of ``path``, or None when there is none."""
     found = staged_path(path)

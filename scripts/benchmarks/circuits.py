@@ -5,11 +5,11 @@ from __future__ import annotations
 from benchmarks.common import Context, Figures
 from mip_cli.zk.artifacts import circuit_folder, read_stamp
 
-CIRCUITS = ("passport", "passport_512")
+CIRCUITS = ("passport", "guardian_approval", "passport_512")
 
 
 def measure(context: Context) -> Figures:
-    """Read the stamps of both circuits."""
+    """Read the stamps of all circuits."""
     figures: Figures = {}
     for name in CIRCUITS:
         folder = circuit_folder(context.settings, name)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mip_cli.chain.deployments import Deployment
+from mip_cli.chain.logs import next_time
 from mip_cli.chain.rpc import RpcClient, quantity
 from mip_cli.chain.values import Call
 from mip_cli.config import Settings
@@ -64,9 +65,14 @@ class DevChain:
         """Let the next block be in another bucket of the root window."""
         self.rpc.call("evm_increaseTime", 61)
 
+    def advance(self, seconds: int) -> None:
+        """Let the newest block be that much later."""
+        self.rpc.call("evm_increaseTime", seconds)
+        self.rpc.call("evm_mine")
+
     def now(self) -> int:
-        """Return the time of the newest block."""
-        return quantity(self.rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"])
+        """Return the time of the next block."""
+        return next_time(self.rpc)
 
     @contextmanager
     def undone(self) -> Iterator[None]:

@@ -6,7 +6,17 @@ from dataclasses import dataclass
 
 MIB = "MiB"
 PROVERS = ("groth16py", "snarkjs", "rapidsnark")
-CONTRACTS = ("Poseidon2", "PassportVerifier", "PassportRegistry", "PassportClaim", "PassportVote")
+CONTRACTS = (
+    "Poseidon2",
+    "PassportVerifier",
+    "GuardianVerifier",
+    "GuardianRecovery",
+    "PassportRegistry",
+    "PseudonymEpochs",
+    "PassportClaim",
+    "PassportVote",
+    "PassportVault",
+)
 
 
 @dataclass(frozen=True)
@@ -27,9 +37,12 @@ _CIRCUITS = (
     Figure("passport.constraints", "", 8190, "peer.semaphore.constraints"),
     Figure("passport.wires"),
     Figure("passport.zkey_mib", MIB, 5.72, "peer.semaphore.zkey_mib"),
+    Figure("guardian_approval.constraints", "", 8000),
+    Figure("guardian_approval.zkey_mib", MIB),
     Figure("passport_512.constraints"),
     Figure("passport_512.zkey_mib", MIB),
     Figure("setup.passport.seconds", "s"),
+    Figure("setup.guardian_approval.seconds", "s"),
     Figure("setup.passport_512.seconds", "s"),
     Figure("setup.seconds", "s", 90),
 )
@@ -37,6 +50,7 @@ _PROVING = (
     Figure("witness.ms", "ms"),
     Figure("prove.warm_seconds", "s", 0.6, "peer.semaphore.prove_snarkjs_seconds"),
     Figure("prove.warm_cpu_seconds", "s"),
+    Figure("prove.approval_seconds", "s", 0.6),
     Figure("prove.rss_mib", MIB, 143, "prove.snarkjs.rss_mib"),
     Figure("prove.groth16py.seconds", "s", None, "peer.rapidsnark.seconds"),
     Figure("prove.groth16py.rss_mib", MIB, None, "peer.rapidsnark.rss_mib"),
@@ -63,6 +77,7 @@ _COMMAND = (
 _GAS = (
     *(Figure(f"gas.deploy.{name}", "gas") for name in CONTRACTS),
     Figure("gas.deploy", "gas", None, "peer.semaphore.deploy"),
+    Figure("gas.deploy_suite", "gas"),
     Figure("gas.enroll_0", "gas", 140_000, "peer.semaphore.enroll_0"),
     Figure("gas.enroll_30", "gas", 130_000, "peer.semaphore.enroll_30"),
     Figure("gas.enroll_1000", "gas", 150_000, "peer.semaphore.enroll_1000"),
@@ -72,8 +87,16 @@ _GAS = (
     Figure("gas.enroll_signed_1000", "gas"),
     Figure("gas.gate", "gas", 268_000, "peer.semaphore.gate"),
     Figure("gas.gate_vote", "gas"),
-    Figure("gas.update_1000", "gas"),
+    Figure("gas.update_1000", "gas", 445_000),
     Figure("gas.revoke_1000", "gas", None, "peer.semaphore.remove_1000"),
+    Figure("gas.propose_change_1000", "gas"),
+    Figure("gas.finish_change_1000", "gas"),
+    Figure("gas.propose", "gas"),
+    Figure("gas.approve", "gas", 320_000),
+    Figure("gas.approve_last", "gas", 320_000),
+    Figure("gas.veto_1000", "gas"),
+    Figure("gas.execute_1000", "gas", 280_000),
+    Figure("gas.epoch_advance", "gas"),
 )
 _FACES = (
     Figure("face.detect_ms", "ms", None, "peer.prototype.detect_ms"),

@@ -1,25 +1,33 @@
-"""Gas of deployment, enrolment, update, revocation and gate, from receipts of a real anvil."""
+"""Gas of everything the contracts do, from receipts of a real anvil."""
 
 from __future__ import annotations
 
 from benchmarks.common import Context, Figures, announced
 from benchmarks.devchain import DevChain, fresh_chain
-from benchmarks.holder import Holder
+from benchmarks.holder import Holder, Presenter, request_of
+from benchmarks.recovering import Recovering
 from mip_cli.chain.app import App, parse_invocation
 from mip_cli.chain.index import TreeIndex, sync
 from mip_cli.chain.keys import Signer
-from mip_cli.chain.registry import Enrollment, Registry, sign_enrollment
+from mip_cli.chain.registry import (
+    REVOKE_PURPOSE,
+    UPDATE_PURPOSE,
+    Enrollment,
+    Registry,
+    revoke_payload,
+    sign_enrollment,
+    update_payload,
+)
 from mip_cli.chain.values import Call
-from mip_cli.crypto.binding import keccak256, scope_of, word
+from mip_cli.crypto.binding import keccak256
 from mip_cli.crypto.field import R
-from mip_cli.models import Request
+from mip_cli.models import Presentation
 from mip_cli.units import Commitment
 from mip_cli.zk.artifacts import load_circuit
 from mip_cli.zk.prover import choose_prover
 
 CORE = ("Poseidon2", "PassportVerifier", "PassportRegistry")
-UPDATE = "mip: replace the keys of this passport"
-REVOKE = "mip: revoke this passport for ever"
+EXAMPLES = ("PassportClaim", "PassportVote", "PassportVault")
 BATCH = 50
 
 
@@ -39,15 +47,20 @@ class _Meter:
     def __init__(self, context: Context, chain: DevChain) -> None:
         self.figures: Figures = {}
         self._chain = chain
+        self._say = context.say
         self._registry = Registry(chain.rpc, chain.deployment.registry)
-        self._circuit = load_circuit(context.settings, "passport")
-        self._prover = choose_prover(context.settings)
+        prover = choose_prover(context.settings)
+        self._presenter = Presenter(load_circuit(context.settings, "passport"), prover)
+        self._approvals = load_circuit(context.settings, "guardian_approval")
         self._holders = [Holder(number, chain.account) for number in range(2)]
 
     def deploy(self) -> None:
         used = self._chain.deployments()
         self.figures |= {f"gas.deploy.{name}": gas for name, gas in used.items()}
         self.figures["gas.deploy"] = sum(used[name] for name in CORE)
+        self.figures["gas.deploy_suite"] = sum(
+            gas for name, gas in used.items() if name not in EXAMPLES
+        )
 
     def enrol(self) -> None:
         chain = self._chain
@@ -65,6 +78,8 @@ class _Meter:
         ):
             with chain.undone():
                 self.figures[key] = self._first_of_a_minute(call)
+        with announced(self._say, "  guardians and recovery"), chain.undone():
+            self._recover()
         with chain.undone():
             wishes = [self._wish(2000 + i) for i in range(BATCH)]
             used = self._first_of_a_minute(self._registry.enroll_batch(wishes))
@@ -83,14 +98,14 @@ class _Meter:
             act = parse_invocation(signature, arguments)
             request = gate.request(self._chain.deployment.chain_id, act.payload)
             for number, holder in enumerate(self._holders):  # the last one counts
-                shown = holder.present(
-                    self._circuit,
-                    self._prover,
-                    request,
-                    self._chain.now() + 1800,
-                    index.path(number, holder.leaf),
-                )
+                path = index.path(number, holder.leaf)
+                shown = self._presenter.present(holder, request, self._deadline(), path=path)
                 self.figures[key] = self._chain.send(gate.call(act, shown))
+
+    def _recover(self) -> None:
+        holder = self._holders[0]
+        parts = Recovering(self._chain, self._presenter, self._approvals, holder)
+        self.figures |= parts.measure()
 
     def _first_of_a_minute(self, call: Call) -> int:
         self._chain.next_minute()
@@ -99,9 +114,11 @@ class _Meter:
     def _enrolment(self, number: int) -> Call:
         if number < len(self._holders):
             holder = self._holders[number]
-            return self._registry.enroll(holder.identity, holder.keys_root)
-        identity, keys = _commitments(number)
-        return self._registry.enroll(identity, keys)
+            opening = holder.opening
+            return self._registry.enroll(
+                opening.identity_commitment, opening.keys_root, opening.guardian_commitment
+            )
+        return self._registry.enroll(*_commitments(number))
 
     def _wish(self, number: int) -> Enrollment:
         signer = Signer(keccak256(b"anchor %d" % number))
@@ -114,31 +131,22 @@ class _Meter:
         return self._registry.enroll_signed(self._wish(number))
 
     def _update(self) -> Call:
-        holder, (_, fresh) = self._holders[0], _commitments(9999)
-        payload = keccak256(word(holder.identity) + word(int(holder.anchor, 16)) + word(fresh))
-        shown = holder.present(
-            self._circuit, self._prover, self._own_request(UPDATE, payload), self._deadline()
-        )
+        holder, fresh = self._holders[0], _commitments(9999)[1]
+        payload = update_payload(holder.identity, holder.anchor, fresh)
+        shown = self._leaf_proof(holder, UPDATE_PURPOSE, payload)
         siblings = self._tree().update_siblings(0)
-        return self._registry.update(
-            holder.identity, holder.anchor, holder.keys_root, fresh, siblings, shown
-        )
+        return self._registry.update(holder.opening, fresh, siblings, shown)
 
     def _revoke(self) -> Call:
         holder = self._holders[0]
-        payload = keccak256(word(holder.identity) + word(int(holder.anchor, 16)))
-        shown = holder.present(
-            self._circuit, self._prover, self._own_request(REVOKE, payload), self._deadline()
-        )
-        siblings = self._tree().update_siblings(0)
-        return self._registry.revoke(
-            holder.identity, holder.anchor, holder.keys_root, siblings, shown
-        )
+        payload = revoke_payload(holder.identity, holder.anchor)
+        shown = self._leaf_proof(holder, REVOKE_PURPOSE, payload)
+        return self._registry.revoke(holder.opening, self._tree().update_siblings(0), shown)
 
-    def _own_request(self, purpose: str, payload: bytes) -> Request:
+    def _leaf_proof(self, holder: Holder, purpose: str, payload: bytes) -> Presentation:
         chain_id, address = self._chain.deployment.chain_id, self._registry.address
-        scope = scope_of(chain_id, address, purpose)
-        return Request(chain_id, address, purpose, payload, 2, scope)
+        ask = request_of(chain_id, address, purpose, payload)
+        return self._presenter.present(holder, ask, self._deadline())
 
     def _deadline(self) -> int:
         return self._chain.now() + 1800
@@ -148,6 +156,6 @@ class _Meter:
         return sync(self._chain.rpc, found.registry, found.chain_id, found.block)[0]
 
 
-def _commitments(number: int) -> tuple[Commitment, Commitment]:
-    first, second = (pow(7, 3 * number + k, R) for k in (101, 102))
-    return Commitment(first), Commitment(second)
+def _commitments(number: int) -> tuple[Commitment, Commitment, Commitment]:
+    first, second, third = (pow(7, 3 * number + k, R) for k in (101, 102, 103))
+    return Commitment(first), Commitment(second), Commitment(third)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mip_cli.chain.presentations import LeafOpening
 from mip_cli.crypto import commitments
-from mip_cli.crypto.binding import keccak256, message_of
+from mip_cli.crypto.binding import keccak256, message_of, scope_of
 from mip_cli.crypto.lean_tree import MerklePath
 from mip_cli.face.spec import DEFAULT_SPEC
 from mip_cli.models import Presentation, Request
-from mip_cli.units import Address, Commitment, Epoch, Nullifier
+from mip_cli.units import Address, Commitment, Nullifier
 from mip_cli.zk.artifacts import CircuitArtifacts
 from mip_cli.zk.passport_inputs import (
     FaceOpening,
@@ -21,14 +22,18 @@ from mip_cli.zk.prover import Prover
 from mip_cli.zk.witness import Inputs
 
 _SALT = 5
+_KEYS_SALT = 7
 
 
 @dataclass(frozen=True)
 class Holder:
-    """One holder, told apart by a number."""
+    """One holder, told apart by a number; other keys of the same holder by ``keys``."""
 
     number: int
     anchor: Address
+    keys: int = 0
+    guardian: Commitment | None = None
+    """The guardian commitment in the leaf; None for that of enrolment."""
 
     @property
     def secret(self) -> int:
@@ -42,13 +47,25 @@ class Holder:
 
     @property
     def keys_root(self) -> Commitment:
-        """What the registry learns of the keys."""
-        return commitments.keys_root(self._face, self._password, self._guardian, _SALT)
+        """What the registry learns of the holder's own keys."""
+        return commitments.keys_root(self._face, self._password, self._twin, _KEYS_SALT)
+
+    @property
+    def guardian_commitment(self) -> Commitment:
+        """What the registry learns of the people."""
+        if self.guardian is not None:
+            return self.guardian
+        return commitments.guardian_commitment(_element(f"nobody {self.number}"))
+
+    @property
+    def opening(self) -> LeafOpening:
+        """What the leaf hashes."""
+        return LeafOpening(self.identity, self.anchor, self.keys_root, self.guardian_commitment)
 
     @property
     def leaf(self) -> int:
         """The leaf after enrolment."""
-        return commitments.leaf(self.identity, self.anchor, self.keys_root, Epoch(0))
+        return self.opening.leaf
 
     @property
     def _template(self) -> tuple[int, ...]:
@@ -57,7 +74,7 @@ class Holder:
 
     @property
     def _stretched(self) -> int:
-        return _element(f"password {self.number}")
+        return _element(f"password {self.number} {self.keys}")
 
     @property
     def _face(self) -> Commitment:
@@ -68,8 +85,8 @@ class Holder:
         return commitments.password_commitment(self._stretched)
 
     @property
-    def _guardian(self) -> Commitment:
-        return commitments.empty_guardian_commitment(_SALT)
+    def _twin(self) -> Commitment:
+        return commitments.twin_commitment(self._stretched)
 
     def witness(self, scope: int, message: int, path: MerklePath | None) -> PassportWitness:
         """Return all that a proof with face and password needs."""
@@ -77,11 +94,11 @@ class Holder:
         return PassportWitness(
             secret=self.secret,
             anchor=self.anchor,
-            epoch=0,
             face_commitment=self._face,
             password_commitment=self._password,
-            guardian_commitment=self._guardian,
-            keys_salt=_SALT,
+            twin_commitment=self._twin,
+            guardian_commitment=self.guardian_commitment,
+            keys_salt=_KEYS_SALT,
             scope=scope,
             message=message,
             path=path,
@@ -89,28 +106,48 @@ class Holder:
             stretched=self._stretched,
         )
 
+
+@dataclass(frozen=True)
+class Presenter:
+    """Makes real proofs."""
+
+    circuit: CircuitArtifacts
+    prover: Prover
+
     def present(
         self,
-        circuit: CircuitArtifacts,
-        prover: Prover,
+        holder: Holder,
         request: Request,
         deadline: int,
+        *,
+        nonce: int = 0,
         path: MerklePath | None = None,
     ) -> Presentation:
-        """Make a real proof for an act whose beneficiary is the anchor."""
+        """Make a proof for an act whose beneficiary is the anchor; without a path a leaf proof."""
         message = message_of(
             request.chain_id,
             request.app,
-            beneficiary=self.anchor,
+            beneficiary=holder.anchor,
             payload=request.payload,
-            nonce=0,
+            nonce=nonce,
             deadline=deadline,
         )
-        witness = self.witness(request.scope, message, path)
-        proof, signals = circuit.prove(inputs_of(circuit, witness), prover)
-        words = tuple(proof.evm_words())
-        nullifier = Nullifier(signals[1])
-        return Presentation(witness.root, witness.level, nullifier, self.anchor, 0, deadline, words)
+        witness = holder.witness(request.scope, message, path)
+        proof, signals = self.circuit.prove(inputs_of(self.circuit, witness), self.prover)
+        return Presentation(
+            witness.root,
+            witness.level,
+            Nullifier(signals[1]),
+            holder.anchor,
+            nonce,
+            deadline,
+            tuple(proof.evm_words()),
+        )
+
+
+def request_of(chain_id: int, app: Address, purpose: str, payload: bytes) -> Request:
+    """Return what a contract of the suite asks for."""
+    return Request(chain_id, app, purpose, payload, 2, scope_of(chain_id, app, purpose))
 
 
 def inputs_of(circuit: CircuitArtifacts, witness: PassportWitness) -> Inputs:

@@ -19,6 +19,7 @@ from benchmarks.common import (
     median_cpu_seconds,
     median_seconds,
 )
+from benchmarks.guardians import approval_inputs_of
 from benchmarks.holder import Holder, inputs_of
 from mip_cli.chain.devnet import node_binary
 from mip_cli.units import Address
@@ -49,6 +50,7 @@ def measure(context: Context) -> Figures:
     figures["prove.warm_cpu_seconds"] = median_cpu_seconds(
         5, lambda: make_proof(chosen, circuit.zkey, circuit.key, wtns, circuit.curve)
     )
+    figures |= _approval(context, chosen)
     proof, signals = make_proof(chosen, circuit.zkey, circuit.key, wtns, circuit.curve)
     figures["verify.ms"] = 1000 * median_seconds(
         25, lambda: verifier.verify_quickly(circuit.curve, circuit.key, proof, signals)
@@ -60,6 +62,14 @@ def measure(context: Context) -> Figures:
     figures["prove.snarkjs.in_process_seconds"] = statistics.median(warm["prove"]) / 1000
     figures["peer.snarkjs.verify_ms"] = statistics.median(warm["verify"])
     return figures
+
+
+def _approval(context: Context, prover: Prover) -> Figures:
+    """Measure a guardian's approval from its inputs to a verified proof."""
+    circuit = load_circuit(context.settings, "guardian_approval")
+    inputs = approval_inputs_of(0, 5)
+    circuit.prove(inputs, prover)
+    return {"prove.approval_seconds": median_seconds(7, lambda: circuit.prove(inputs, prover))}
 
 
 def _prover(prover: Prover, circuit: CircuitArtifacts, wtns: bytes) -> Figures:

@@ -15,17 +15,10 @@ from mip_cli.chain import abi
 from mip_cli.chain.app import parse_invocation
 from mip_cli.chain.deploy import Part, check_code
 from mip_cli.chain.deployments import Contract, Deployment, parse_deployment
+from mip_cli.chain.enrolment import enroll_digest, sign_enrollment
 from mip_cli.chain.faults import NodeUntrusted
 from mip_cli.chain.keys import Signer, load_signer
-from mip_cli.chain.registry import (
-    PRESENTATION,
-    Enrollment,
-    Registry,
-    encode_presentation,
-    enroll_digest,
-    sign_enrollment,
-)
-from mip_cli.chain.rpc import RpcClient
+from mip_cli.chain.presentations import PRESENTATION
 from mip_cli.crypto.binding import keccak256
 from mip_cli.errors import EnvironmentFault, FileInvalid, SecretFault, UsageFault, WrongSecret
 from mip_cli.models import Presentation
@@ -38,38 +31,8 @@ SHOWN = Presentation(11, 2, Nullifier(13), ANCHOR, 17, 19, tuple(range(20, 28)))
 TUPLE = (11, 2, 13, ANCHOR, 17, 19, tuple(range(20, 28)))
 
 
-@pytest.fixture
-def registry() -> Registry:
-    return Registry(RpcClient("http://127.0.0.1:1"), REGISTRY)
-
-
 def expected(signature: str, types: list[str], values: list[object]) -> bytes:
     return keccak256(signature.encode())[:4] + eth_abi.encode(types, values)
-
-
-def test_calldata__equals_eth_abi(registry: Registry) -> None:
-    entry = Enrollment(Commitment(3), Commitment(4), ANCHOR, 99, bytes(range(65)))
-    inner = "(uint256,uint256,address,uint256,bytes)"
-    row = (3, 4, ANCHOR, 99, bytes(range(65)))
-    assert registry.enroll(3, 4).data == expected(
-        "enroll(uint256,uint256)", ["uint256", "uint256"], [3, 4]
-    )
-    types = ["uint256", "uint256", "address", "uint256", "bytes"]
-    assert registry.enroll_signed(entry).data == expected(
-        f"enroll_signed({','.join(types)})", types, list(row)
-    )
-    assert registry.enroll_batch([entry] * 3).data == expected(
-        f"enroll_batch({inner}[])", [f"{inner}[]"], [[row] * 3]
-    )
-    types = ["uint256", "address", "uint256", "uint256", "uint256[]", PRESENTATION]
-    assert registry.update(3, ANCHOR, 5, 6, [7, 8], SHOWN).data == expected(
-        f"update({','.join(types)})", types, [3, ANCHOR, 5, 6, [7, 8], TUPLE]
-    )
-    types = ["uint256", "address", "uint256", "uint256[]", PRESENTATION]
-    assert registry.revoke(3, ANCHOR, 5, [], SHOWN).data == expected(
-        f"revoke({','.join(types)})", types, [3, ANCHOR, 5, [], TUPLE]
-    )
-    assert encode_presentation(SHOWN) == eth_abi.encode([PRESENTATION], [TUPLE])
 
 
 @pytest.mark.parametrize(
@@ -136,6 +99,7 @@ def test_enrolment_digest__equals_eth_account() -> None:
             "Enroll": [
                 {"name": "identityCommitment", "type": "uint256"},
                 {"name": "keysRoot", "type": "uint256"},
+                {"name": "guardianCommitment", "type": "uint256"},
                 {"name": "anchor", "type": "address"},
                 {"name": "deadline", "type": "uint256"},
             ],
@@ -147,12 +111,19 @@ def test_enrolment_digest__equals_eth_account() -> None:
             "chainId": 31337,
             "verifyingContract": REGISTRY,
         },
-        "message": {"identityCommitment": 3, "keysRoot": 4, "anchor": ANCHOR, "deadline": 5},
+        "message": {
+            "identityCommitment": 3,
+            "keysRoot": 4,
+            "guardianCommitment": 6,
+            "anchor": ANCHOR,
+            "deadline": 5,
+        },
     }
     message = encode_typed_data(full_message=typed)
     digest = keccak256(b"\x19" + message.version + message.header + message.body)
-    assert enroll_digest(31337, REGISTRY, 3, 4, ANCHOR, 5) == digest
-    signed = sign_enrollment(Signer(KEY), 31337, REGISTRY, Commitment(3), Commitment(4), 5)
+    assert enroll_digest(31337, REGISTRY, 3, 4, 6, ANCHOR, 5) == digest
+    commitments = (Commitment(3), Commitment(4), Commitment(6))
+    signed = sign_enrollment(Signer(KEY), 31337, REGISTRY, *commitments, 5)
     assert Account.recover_message(message, signature=signed.signature) == ANCHOR
 
 
