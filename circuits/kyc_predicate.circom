@@ -10,7 +10,9 @@
 // Assumes: what `passport` assumes; the verifier adds a date it holds for today to the policy it
 //          means, and finds statement; it knows issuersRoot, non-zero, to be one of a registry that
 //          computes issuers' leaves itself.
-// Cost: see docs/protocol.md, section 20.
+// Cost: 24,936 at (20, 128, 14400, _, 7, 4, 19000, 8, 12, 3): passport 8,175, revocation 3,240,
+//       dates 54, subject 264, digest 1,320, signature 4,213, issuer 2,416, predicates 4,280,
+//       policy 978. With 6 public signals the domain is 2^15.
 pragma circom 2.2.0;
 
 include "passport.circom";

@@ -3,8 +3,8 @@
 // Public: none of its own.
 // Private: keyX, keyY (A), nonceX, nonceY (R8), response (S), digest (M).
 // Assumes: nothing. circomlib's own verifier leaves both points unchecked and compares 4A with zero
-//          where 8A is meant; here A and R8 lie on the curve, so that the addition is complete (a
-//          zero denominator would leave its result free), 8A is not zero, and S < l, h < R.
+//          where 8A is meant; here A and R8 lie on the curve, where the formulas are a group's and
+//          complete, 8A is not zero, and S < l, h < R.
 // Cost: 4,213 (EdDSAPoseidon), of which OnCurve 3 each.
 pragma circom 2.2.0;
 
