@@ -92,7 +92,7 @@ def update(
     @param siblings Nodes beside the path inside the complete subtree that holds the leaf.
     @param presentation A leaf proof of level 2.
     """
-    passports._require_canonical_keys(new_keys_root)
+    passports._require_canonical(new_keys_root, leaf.guardian_commitment)
     key: bytes32 = passports._key(leaf.identity_commitment, leaf.anchor)
     record: IPassportRegistry.Passport = passports._active(key)
     assert (
@@ -162,8 +162,7 @@ def replace(
     @param siblings Nodes beside the path inside the complete subtree that holds the leaf.
     """
     assert msg.sender == RECOVERY, "registry: sender is not the recovery contract"
-    passports._require_canonical_keys(new_keys_root)
-    passports._require_canonical_guardians(new_guardian_commitment)
+    passports._require_canonical(new_keys_root, new_guardian_commitment)
     key: bytes32 = passports._key(leaf.identity_commitment, leaf.anchor)
     record: IPassportRegistry.Passport = passports._load(key)
     assert record.status != 0, "registry: passport is not enrolled"
@@ -387,5 +386,11 @@ def _swap(
     """
     @dev Every replacement voids older roots.
     """
-    size: uint256 = root_window._size()
-    root_window._advance(lean_tree._replace(size, index, old_leaf, new_leaf, siblings), size, True)
+    packed: uint256 = root_window._packed
+    size: uint256 = packed & root_window._MASK
+    root_window._advance(
+        packed,
+        lean_tree._replace(size, root_window._root, index, old_leaf, new_leaf, siblings),
+        size,
+        True,
+    )

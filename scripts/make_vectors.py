@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
+import keyfile_vector
 
 from mip_cli.crypto import binding, commitments, guardian_set
 from mip_cli.crypto.field import R
@@ -57,6 +58,7 @@ def documents() -> dict[str, object]:
         "binding.json": _binding(),
         "commitments.json": _commitments(),
         "guardian.json": _guardian(),
+        "keyfile.json": keyfile_vector.document(),
         "passport.json": _passport(),
         "poseidon.json": _poseidon(),
         "poseidon2.json": _poseidon2(),

@@ -87,11 +87,12 @@ def enroll_batch(enrollments: DynArray[IPassportRegistry.Enrollment, 64]) -> uin
     @return Number of passports added.
     """
     separator: bytes32 = eip712._domain_separator()
-    size: uint256 = root_window._size()
+    packed: uint256 = root_window._packed
+    size: uint256 = packed & root_window._MASK
     leaves: DynArray[uint256, 64] = []
     for entry: IPassportRegistry.Enrollment in enrollments:
         key: bytes32 = passports._key(entry.identity_commitment, entry.anchor)
-        if passports._is_known(key):
+        if passports._records[key] != 0:
             continue
         assert block.timestamp <= entry.deadline, "registry: enrolment has expired"
         digest: bytes32 = eip712._digest(
@@ -121,7 +122,8 @@ def enroll_batch(enrollments: DynArray[IPassportRegistry.Enrollment, 64]) -> uin
             )
         )
     if len(leaves) != 0:
-        root_window._advance(lean_tree._append_many(size, leaves), size + len(leaves), False)
+        root: uint256 = lean_tree._append_many(size, leaves)
+        root_window._advance(packed, root, size + len(leaves), False)
     return len(leaves)
 
 
@@ -133,10 +135,11 @@ def _enroll_one(
     anchor: address,
 ) -> uint256:
     key: bytes32 = passports._key(identity_commitment, anchor)
-    assert not passports._is_known(key), "registry: passport is already enrolled"
-    size: uint256 = root_window._size()
+    assert passports._records[key] == 0, "registry: passport is already enrolled"
+    packed: uint256 = root_window._packed
+    size: uint256 = packed & root_window._MASK
     leaf: uint256 = passports._add(
         key, identity_commitment, anchor, keys_root, guardian_commitment, size
     )
-    root_window._advance(lean_tree._append(size, leaf), size + 1, False)
+    root_window._advance(packed, lean_tree._append(size, leaf), size + 1, False)
     return size

@@ -92,27 +92,32 @@ def _append_many(size: uint256, leaves: DynArray[uint256, MAX_BATCH]) -> uint256
 @internal
 def _replace(
     size: uint256,
+    root: uint256,
     index: uint256,
     old_leaf: uint256,
     new_leaf: uint256,
     siblings: DynArray[uint256, MAX_DEPTH],
 ) -> uint256:
     """
-    @dev The highest bit in which index and size differ is the height of the complete subtree that
-         holds the leaf. Inside it every node has a sibling, so that the number of siblings is fixed
-         and no path may leave one out.
+    @dev The path inside the complete subtree that holds the leaf proves it against the peak. One
+         sibling more, the fold of all smaller subtrees, spares the largest one the folding: if it
+         and the peak give the present root, it is right. If it does not, because others enrolled
+         meanwhile, it is left aside.
     @param size Leaves in the tree.
+    @param root The present root.
     @param index Position of the leaf, below the size.
     @param old_leaf What must be there.
     @param new_leaf What shall be there.
-    @param siblings Sibling nodes from the leaf upward, up to the peak.
+    @param siblings Sibling nodes from the leaf upward, up to the peak or, in the largest subtree, to
+                    the root.
     @return The new root.
     """
     height: uint256 = self._height(size, index, len(siblings))
     old_node: uint256 = old_leaf
     new_node: uint256 = new_leaf
     rest: uint256 = index
-    for sibling: uint256 in siblings:
+    for level: uint256 in range(height, bound=MAX_DEPTH):
+        sibling: uint256 = siblings[level]
         if rest & 1 == 1:
             old_node = poseidon2._c2(sibling, old_node)
             new_node = poseidon2._c2(sibling, new_node)
@@ -120,6 +125,9 @@ def _replace(
             old_node = poseidon2._c2(old_node, sibling)
             new_node = poseidon2._c2(new_node, sibling)
         rest >>= 1
+    if len(siblings) > height and poseidon2._c2(old_node, siblings[height]) == root:
+        self._peaks[height] = new_node
+        return poseidon2._c2(new_node, siblings[height])
     assert self._peaks[height] == old_node, "registry: siblings do not lead from this leaf to the tree"
     self._peaks[height] = new_node
     return self._fold(size)
@@ -134,16 +142,16 @@ def _require_at(
     @param size Leaves in the tree.
     @param index Position of the leaf, below the size.
     @param leaf What must be there.
-    @param siblings Sibling nodes from the leaf upward, up to the peak.
+    @param siblings As `_replace` takes them.
     """
     height: uint256 = self._height(size, index, len(siblings))
     node: uint256 = leaf
     rest: uint256 = index
-    for sibling: uint256 in siblings:
+    for level: uint256 in range(height, bound=MAX_DEPTH):
         if rest & 1 == 1:
-            node = poseidon2._c2(sibling, node)
+            node = poseidon2._c2(siblings[level], node)
         else:
-            node = poseidon2._c2(node, sibling)
+            node = poseidon2._c2(node, siblings[level])
         rest >>= 1
     assert self._peaks[height] == node, "registry: siblings do not lead from this leaf to the tree"
 
@@ -152,6 +160,9 @@ def _require_at(
 @internal
 def _height(size: uint256, index: uint256, given: uint256) -> uint256:
     """
+    @dev The highest bit in which index and size differ is the height of the complete subtree that
+         holds the leaf. Inside it every node has a sibling, so that the number of siblings is fixed
+         and no path may leave one out.
     @param size Leaves in the tree.
     @param index Position of a leaf, below the size.
     @param given Number of siblings that the caller has.
@@ -164,7 +175,11 @@ def _height(size: uint256, index: uint256, given: uint256) -> uint256:
             break
         rest >>= 1
         height += 1
-    assert given == height, "registry: number of siblings does not fit the tree"
+    # above the largest subtree the root has one more level, if smaller ones stand beside it
+    reaches_root: bool = size >> height == 1 and size != 1 << height
+    assert given == height or (
+        reaches_root and given == height + 1
+    ), "registry: number of siblings does not fit the tree"
     return height
 
 

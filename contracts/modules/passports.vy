@@ -41,12 +41,6 @@ def passport(identity_commitment: uint256, anchor: address) -> IPassportRegistry
 
 @view
 @internal
-def _is_known(key: bytes32) -> bool:
-    return self._records[key] != 0
-
-
-@view
-@internal
 def _load(key: bytes32) -> IPassportRegistry.Passport:
     packed: uint256 = self._records[key]
     return IPassportRegistry.Passport(
@@ -80,9 +74,11 @@ def _add(
     assert (
         identity_commitment != 0 and identity_commitment < R
     ), "registry: identity commitment is zero or not canonical"
-    self._require_canonical_keys(keys_root)
-    self._require_canonical_guardians(guardian_commitment)
-    leaf: uint256 = self._hash(identity_commitment, anchor, keys_root, guardian_commitment)
+    self._require_canonical(keys_root, guardian_commitment)
+    digest: uint256 = poseidon2._c4(
+        identity_commitment, convert(anchor, uint256), keys_root, guardian_commitment
+    )
+    leaf: uint256 = (digest + TAG_LEAF) % R
     self._records[key] = (ACTIVE << 128) | index
     log IPassportRegistry.PassportRegistered(
         identity_commitment=identity_commitment,
@@ -149,13 +145,8 @@ def _key(identity_commitment: uint256, anchor: address) -> bytes32:
 
 @pure
 @internal
-def _require_canonical_keys(keys_root: uint256):
+def _require_canonical(keys_root: uint256, guardian_commitment: uint256):
     assert keys_root != 0 and keys_root < R, "registry: keys root is zero or not canonical"
-
-
-@pure
-@internal
-def _require_canonical_guardians(guardian_commitment: uint256):
     assert (
         guardian_commitment != 0 and guardian_commitment < R
     ), "registry: guardian commitment is zero or not canonical"

@@ -112,13 +112,13 @@ def accepted_roots() -> DynArray[IPassportRegistry.AcceptedRoot, 6]:
 
 
 @internal
-def _advance(new_root: uint256, new_size: uint256, voids_older: bool):
+def _advance(packed: uint256, new_root: uint256, new_size: uint256, voids_older: bool):
     """
+    @param packed `_packed` as it is: callers have read it for the size.
     @param new_root The root from now on.
     @param new_size The size from now on.
     @param voids_older Whether a leaf was replaced, so that older roots must die soon.
     """
-    packed: uint256 = self._packed
     head: uint256 = (packed >> 64) & _MASK
     ends: uint256 = packed >> 96
     if voids_older:

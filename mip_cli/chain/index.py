@@ -94,14 +94,19 @@ class TreeIndex:
         return None
 
     def update_siblings(self, index: int) -> list[int]:
-        """Return what ``update`` and ``revoke`` take: the path inside the leaf's own peak."""
+        """Return what the registry takes to replace a leaf: the path inside the leaf's own peak.
+
+        In the largest peak the path goes on to the root, which spares the contract the folding.
+        Both kinds of path stay good while others enrol.
+        """
         size, start = len(self.tree), 0
         if not 0 <= index < size:
             raise IndexError("no such leaf")
+        path = self.tree.siblings(index)
         for height in range(TREE_DEPTH, -1, -1):
             if size >> height & 1:
                 if index < start + (1 << height):
-                    return self.tree.siblings(index)[:height]
+                    return path[:height] if start else path
                 start += 1 << height
         raise AssertionError("unreachable")
 

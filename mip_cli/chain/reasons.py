@@ -18,6 +18,8 @@ class Reason:
 _FRESH_PROOF = "make a fresh proof: mip prove"
 _OUR_BUG = "this should not happen; please report it"
 _REBUILD = "rebuild the circuits and deploy again"
+_AGAIN = "run the command again"
+_ASK_AGAIN = "start again and ask the guardians anew: mip recover start"
 
 REASONS: dict[str, Reason] = {
     "registry: beneficiary is not the anchor": Reason(
@@ -33,6 +35,9 @@ REASONS: dict[str, Reason] = {
     "registry: enrolment has expired": Reason(
         "the signed enrolment came too late", "sign it again with a later deadline"
     ),
+    "registry: guardian commitment is zero or not canonical": Reason(
+        "the guardian commitment is not a valid field element", _OUR_BUG
+    ),
     "registry: hasher has no code": Reason("the Poseidon2 contract is missing", "mip deploy"),
     "registry: identity commitment is zero or not canonical": Reason(
         "the identity commitment is not a valid field element", _OUR_BUG
@@ -46,22 +51,35 @@ REASONS: dict[str, Reason] = {
     "registry: leaf operand is not canonical": Reason(
         "a value of the leaf is not a valid field element", _OUR_BUG
     ),
-    "registry: level is too low": Reason(
-        "the app wants more kinds of keys than the proof shows",
+    "registry: level is not that of a leaf proof": Reason(
+        "acts on a passport take face and password together, nothing else",
         "prove with both face and password",
     ),
+    "registry: level is too low": Reason(
+        "the app wants stronger keys than the proof shows",
+        "prove with face and password, or with people and one of them",
+    ),
     "registry: level is unknown": Reason("the proof claims a level that does not exist", _OUR_BUG),
+    "registry: nonce is not the passport's epoch": Reason(
+        "the proof was made for an earlier state of this passport", _FRESH_PROOF
+    ),
     "registry: nullifier is zero": Reason("the proof has no pseudonym", _OUR_BUG),
     "registry: number of siblings does not fit the tree": Reason(
-        "the passport tree has grown meanwhile", "run the command again"
+        "the passport tree has grown meanwhile", _AGAIN
     ),
     "registry: passport is already enrolled": Reason(
         "this passport is already enrolled", "look at it: mip passport show"
     ),
+    "registry: passport is frozen": Reason(
+        "this passport is frozen until a quorum of its guardians decides",
+        "see what is under way: mip recover status",
+    ),
     "registry: passport is not enrolled": Reason(
         "this passport is not enrolled here", "enrol it: mip enroll"
     ),
-    "registry: passport is revoked": Reason("this passport was revoked for ever", "make a new one"),
+    "registry: passport is revoked": Reason(
+        "this passport was revoked", "its guardians can bring it back: mip recover start"
+    ),
     "registry: presentation has expired": Reason("the proof has expired", _FRESH_PROOF),
     "registry: presentation is not about the passport's leaf": Reason(
         "the proof is not about this passport as it is now", _FRESH_PROOF
@@ -69,6 +87,7 @@ REASONS: dict[str, Reason] = {
     "registry: proof is not valid": Reason(
         "the proof does not hold for this chain, contract and act", _FRESH_PROOF
     ),
+    "registry: recovery has no code": Reason("the recovery contract is missing", "mip deploy"),
     "registry: root is not accepted": Reason(
         "the proof is about a tree that is too old or not of this registry", _FRESH_PROOF
     ),
@@ -76,7 +95,10 @@ REASONS: dict[str, Reason] = {
         "the passport tree has changed since the proof was made", _FRESH_PROOF
     ),
     "registry: siblings do not lead from this leaf to the tree": Reason(
-        "the passport tree has changed meanwhile", "run the command again"
+        "the passport tree has changed meanwhile", _AGAIN
+    ),
+    "registry: sender is not the recovery contract": Reason(
+        "only the recovery contract may do this", _OUR_BUG
     ),
     "registry: signature is not the anchor's": Reason(
         "the enrolment is not signed by the account it names", "sign it with that account's key"
@@ -102,7 +124,91 @@ REASONS: dict[str, Reason] = {
     "verifier: too little gas": Reason(
         "the transaction had too little gas to check the proof", "send it with the estimated gas"
     ),
+    "recovery: an armed request holds up the change": Reason(
+        "the guardians approved a recovery, and the set stays until it is decided",
+        "veto it or let it run out: mip recover status",
+    ),
+    "recovery: change has expired": Reason(
+        "the change of guardians was not finished in time", "propose it again: mip guardian set"
+    ),
+    "recovery: change has not waited long enough": Reason(
+        "a change of guardians waits 48 hours", "finish it when they are over"
+    ),
+    "recovery: delay is not over": Reason(
+        "the recovery waits, so that the holder could say no",
+        "finish it when the delay is over: mip recover status",
+    ),
+    "recovery: guardian commitment is zero or not canonical": Reason(
+        "the guardian commitment is not a valid field element", _OUR_BUG
+    ),
+    "recovery: guardian has approved already": Reason("this guardian has approved already"),
+    "recovery: keys root is zero or not canonical": Reason(
+        "the new keys root is not a valid field element", _OUR_BUG
+    ),
+    "recovery: no change waits": Reason("no change of guardians waits"),
+    "recovery: nonce is not the number of changes": Reason(
+        "the guardians were changed, or a change was stopped, since the proof was made", _AGAIN
+    ),
+    "recovery: nullifier is zero": Reason("the approval names nobody", _OUR_BUG),
+    "recovery: passport has no guardians": Reason(
+        "this passport has no guardians", "choose some: mip guardian set"
+    ),
+    "recovery: passport is not active": Reason(
+        "the passport is revoked or frozen; its guardians stay as they are",
+        "bring it back first: mip recover start",
+    ),
+    "recovery: proof is not valid": Reason(
+        "the approval is not of a guardian of this passport, or for another request",
+        "is the guardian's part still the one in force?",
+    ),
+    "recovery: request has expired": Reason("the request is over", _ASK_AGAIN),
+    "recovery: request is not armed": Reason(
+        "the request lacks approvals, or was vetoed or carried out", "look: mip recover status"
+    ),
+    "recovery: request is not open": Reason(
+        "the request was never proposed, or has approvals enough, or was decided",
+        "look: mip recover status",
+    ),
+    "recovery: request is of another passport": Reason(
+        "the request is about another passport", _OUR_BUG
+    ),
+    "recovery: request is void": Reason(
+        "the guardians, the keys or the passport changed since it was proposed", _ASK_AGAIN
+    ),
+    "recovery: request was proposed before": Reason(
+        "the very same request was proposed before", "choose new keys: mip recover start"
+    ),
+    "recovery: set commitment is not canonical": Reason(
+        "the set commitment is not a valid field element", _OUR_BUG
+    ),
+    "recovery: thresholds are out of range": Reason(
+        "threshold and quorum of the guardians make no sense", _OUR_BUG
+    ),
+    "recovery: too few approvals for a passport taken out": Reason(
+        "a revoked or frozen passport needs a quorum of its guardians",
+        "ask more of them, in a new request: mip recover start",
+    ),
+    "recovery: verifier has no code": Reason("the verifier contract is missing", "mip deploy"),
+    "recovery: verifier is of another circuit": Reason(
+        "the verifier belongs to another circuit", _REBUILD
+    ),
+    "epochs: nonce is not the present epoch": Reason(
+        "the proof was made before this pseudonym's last voiding", _FRESH_PROOF
+    ),
+    "epochs: registry has no code": Reason("the registry contract is missing", "mip deploy"),
     "claim: passport has claimed": Reason("this passport has claimed already"),
+    "vault: grant has expired": Reason("the grant has expired", "ask its holder for a new one"),
+    "vault: grant was voided by its holder": Reason("the grant was voided by its holder"),
+    "vault: more than is left of the day's allowance": Reason(
+        "this is more than is left of the day's allowance",
+        "take less, or prove with people: mip prove --kinds people,password",
+    ),
+    "vault: more than the spender's cap": Reason("this is more than the grant allows"),
+    "vault: more than the vault holds": Reason("this is more than the vault holds"),
+    "vault: nonce is not the vault's": Reason(
+        "the proof was made before the vault's last act", _FRESH_PROOF
+    ),
+    "vault: recipient refuses the money": Reason("the recipient refuses the money"),
     "vote: no such choice": Reason("there is no such choice", "choices are numbered from 0"),
     "vote: passport has voted": Reason("this passport has voted already"),
     "vote: voting is over": Reason("voting is over"),

@@ -223,6 +223,11 @@ class Recovery(BoundContract):
         answers = self.rpc.batch([("eth_call", (call, block)) for call in calls])
         return [_request_state(hexbytes(answer)) for answer in answers]
 
+    def has_approved(self, request: int, nullifier: int) -> bool:
+        """Tell whether a guardian's approval of a request, or of a cancellation, was counted."""
+        arguments = pack_words([request, nullifier])
+        return self._words("has_approved(uint256,uint256)", arguments, 1)[0] == 1
+
     def verifier(self) -> Address:
         """Return the verifier of approvals the contract was built with."""
         return self._address("VERIFIER()")

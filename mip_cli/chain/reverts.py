@@ -23,6 +23,14 @@ class RegistryRefusal(ChainRefusal):
     """The passport registry said no."""
 
 
+class RecoveryRefusal(ChainRefusal):
+    """The guardian recovery said no."""
+
+
+class EpochRefusal(ChainRefusal):
+    """The pseudonym epochs said no."""
+
+
 class VerifierRefusal(ChainRefusal):
     """A Groth16 verifier said no."""
 
@@ -40,6 +48,8 @@ _CLASSES: dict[str, type[ChainRefusal]] = {
     "tree": RegistryRefusal,
     "roots": RegistryRefusal,
     "signatures": RegistryRefusal,
+    "recovery": RecoveryRefusal,
+    "epochs": EpochRefusal,
     "verifier": VerifierRefusal,
     "poseidon2": HashRefusal,
 }

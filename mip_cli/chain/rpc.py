@@ -6,18 +6,16 @@ Reads are repeated after a network failure, submissions never are.
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import json
 import socket
-import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mip_cli.chain.endpoint import parse_endpoint
 from mip_cli.chain.faults import NodeRefused, NodeUntrusted
 from mip_cli.crypto import jsontext
+from mip_cli.endpoint import Watchdog, parse_endpoint
 from mip_cli.errors import NetworkDown, WrongChain
 
 TIMEOUT = 15.0
@@ -177,7 +175,7 @@ class RpcClient:
             self._connection = connection
             if connection.sock is None:
                 connection.connect()
-            with _Watchdog(connection.sock, self._timeout) as watchdog:
+            with Watchdog(connection.sock, self._timeout) as watchdog:
                 try:
                     connection.request("POST", self.endpoint.target, body, headers)
                     response = connection.getresponse()
@@ -251,28 +249,6 @@ class RpcClient:
 
 class _Transient(Exception):
     """A failure that another try may cure."""
-
-
-class _Watchdog:
-    """Cuts a connection at a deadline: a socket timeout alone lets a node drip for ever."""
-
-    def __init__(self, sock: socket.socket, seconds: float) -> None:
-        self.fired = False
-        self._sock = sock
-        self._timer = threading.Timer(seconds, self._cut)
-        self._timer.daemon = True
-
-    def _cut(self) -> None:
-        self.fired = True
-        with contextlib.suppress(OSError):
-            self._sock.shutdown(socket.SHUT_RDWR)
-
-    def __enter__(self) -> _Watchdog:
-        self._timer.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
 
 
 def call_object(

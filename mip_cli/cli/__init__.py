@@ -44,6 +44,10 @@ COMMANDS: dict[str, tuple[Entry, ...]] = {
         Entry("verify", "mip_cli.cli.verify:verify", "check a proof, offline or on chain"),
         Entry("passport", "mip_cli.cli.passport:passport", "show what a passport holds"),
     ),
+    "Come back": (
+        Entry("guardian", "mip_cli.cli.guardian:guardian", "choose people who bring you back"),
+        Entry("recover", "mip_cli.cli.recover:recover", "come back as yourself under new keys"),
+    ),
     "Look at faces": (
         Entry("face", "mip_cli.cli.face:face", "detect, compare and evaluate faces"),
         Entry("models", "mip_cli.cli.models:models", "list, fetch and check face models"),

@@ -16,6 +16,7 @@ from mip_cli.cli._options import (
     with_settings,
 )
 from mip_cli.cli.passport_keys import revoke, rotate
+from mip_cli.cli.void import void
 from mip_cli.config import Settings
 from mip_cli.flows import passport_file
 from mip_cli.flows.passport_file import PassportView
@@ -78,6 +79,7 @@ def show(
 
 passport.add_command(rotate)
 passport.add_command(revoke)
+passport.add_command(void)
 
 
 def _document(shown: PassportView) -> dict[str, object]:

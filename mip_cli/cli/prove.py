@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from mip_cli.chain.keys import Signer
-from mip_cli.cli import _io, _keys, _payer, _proofs, _render
+from mip_cli.cli import _guardians, _io, _keys, _payer, _proofs, _render
 from mip_cli.cli._options import (
     example,
     force_option,
@@ -22,7 +23,7 @@ from mip_cli.cli._options import (
 )
 from mip_cli.config import Settings
 from mip_cli.errors import UsageFault
-from mip_cli.flows import passport_file, proof_file
+from mip_cli.flows import guardian_asks, passport_file, proof_file
 from mip_cli.flows import prove as flow
 from mip_cli.flows import verify as verify_flow
 from mip_cli.flows.proof_file import AppCall
@@ -120,6 +121,7 @@ def _require_places(
     help="Kinds of key to show: one, or two joined by a comma, as face,people. They are among "
     "those that open the passport.",
 )
+@_guardians.answers_option
 @click.option(
     "--newest-root",
     is_flag=True,
@@ -148,6 +150,7 @@ def prove(
     nonce: int,
     validity: int,
     kinds: str,
+    answers: tuple[str, ...],
     newest_root: bool,
     output: str | None,
     public_out: str | None,
@@ -191,8 +194,15 @@ def prove(
     click.echo(_proofs.consent_text(consent, wanted), err=True)
     _io.confirm("Make this proof?", yes)
     factors = _keys.read_factors(
-        passport_name, password_file, image, needs_password=Kind.PASSWORD in wanted
+        passport_name,
+        password_file,
+        image,
+        needs_password=Kind.PASSWORD in wanted or bool(answers),
     )
+    gathered = None
+    if answers and factors.password is not None:
+        gathered = _guardians.gather(settings, answers, factors.password)
+        factors = replace(factors, people=gathered.people)
     keys = flow.Keys(passport_name, factors.password, image, wanted, factors.people)
     sent = None
     with _render.TerminalProgress(quiet=as_json) as progress:
@@ -202,6 +212,8 @@ def prove(
         if public_out is not None:
             signals = json.dumps([str(s) for s in proved.file.signals]) + "\n"
             _io.write_output(public_out, signals.encode(), force=force)
+        if gathered is not None:
+            guardian_asks.forget(settings, gathered)
         if send and payer is not None:
             sent = verify_flow.send(settings, proved.file, payer, progress)
 

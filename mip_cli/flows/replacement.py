@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from mip_cli.config import Settings
 from mip_cli.errors import FaceMismatch, KeyLocked, SecretFault
-from mip_cli.flows import connection, passport_file
+from mip_cli.flows import connection, guardian_change, passport_file
 from mip_cli.flows.connection import Connection
 from mip_cli.flows.passport_file import Factors, Opened
 from mip_cli.flows.passport_keys import keys_of
@@ -37,12 +37,13 @@ def state_of(
 def settle(
     settings: Settings, link: Connection, opened: Opened, factors: Factors, progress: Progress
 ) -> Opened:
-    """Return the passport as the registry holds it, when a replacement was begun.
+    """Return the passport as the registry holds it, when something was begun that changes its leaf.
 
     Puts the new key file in the old one's place once its leaf is final on chain, and deletes it
     when it was never sent. Raises ``KeyLocked`` while it is on its way, and what an opening raises
     when the given keys are the old ones and the new ones are in force.
     """
+    opened = guardian_change.settle(settings, link, opened)
     base = keyfile.base_path(opened.unlocked.path)
     content = opened.unlocked.secrets
     if keyfile.staged(base) is None or content.status is not PassportStatus.ENROLLED:
@@ -57,6 +58,7 @@ def settle(
                 return opened
             raise on_its_way(content.name)
         opened = _open_next(settings, opened, factors, progress)
+        opened = guardian_change.settle(settings, link, opened)
         keys = keys_of(opened.unlocked.secrets)
     if tree.find(keys.leaf) is None:
         raise on_its_way(content.name)

@@ -26,7 +26,15 @@ from mip_cli.config import Settings
 from mip_cli.crypto.kdf import SALT_BYTES, KdfParams
 from mip_cli.errors import FaceMismatch, UsageFault, WrongChain, WrongSecret
 from mip_cli.face.spec import FaceTemplate
-from mip_cli.flows import connection, face, leaf_proof, membership, passport_file, replacement
+from mip_cli.flows import (
+    connection,
+    face,
+    guardian_change,
+    leaf_proof,
+    membership,
+    passport_file,
+    replacement,
+)
 from mip_cli.flows.connection import Connection
 from mip_cli.flows.enroll import require_home
 from mip_cli.flows.leaf_proof import Act
@@ -141,6 +149,8 @@ class _Run:
             return self._done(self._open_new(base), None, resumed=True)
         content, keys = opened.unlocked.secrets, keys_of(opened.unlocked.secrets)
         require_home(content, self.link)
+        opened = guardian_change.settle(self.settings, self.link, opened)
+        content, keys = opened.unlocked.secrets, keys_of(opened.unlocked.secrets)
         record = self.link.registry.passport(keys.identity, content.anchor)
         if self._find(content) is None and keyfile.staged(base) is not None:
             # the new leaf is in force: what is left is to wait until it is final

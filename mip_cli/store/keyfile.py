@@ -122,13 +122,13 @@ def passport_in(path: Path, sealed: Unsealed) -> Unlocked:
     return Unlocked(path, secrets, sealed)
 
 
-def reread(unlocked: Unlocked) -> Unlocked:
+def reread(unlocked: Unlocked, *, limits: KdfLimits = LIMITS) -> Unlocked:
     """Read the file again, which another process may have changed, without a new opening.
 
     Raises ``FileInvalid`` when it is under another root key by now.
     """
     numbered = zip(slots.NUMBERS, unlocked.sealed.shares, strict=True)
-    return open_with(unlocked.path, read(unlocked.path), dict(numbered))
+    return open_with(unlocked.path, read(unlocked.path, limits=limits), dict(numbered))
 
 
 def seal(

@@ -37,6 +37,9 @@ class PasswordLock:
     wrapping_key: bytes
     """32 bytes, from ``kdf.stretch``."""
 
+    def __repr__(self) -> str:
+        return "PasswordLock(<redacted>)"
+
 
 @dataclass(frozen=True, repr=False)
 class FaceLock:
@@ -50,6 +53,9 @@ class FaceLock:
     """Spec of the template, 120 bits."""
     template: tuple[int, ...]
     """Coordinates, signed 8-bit."""
+
+    def __repr__(self) -> str:
+        return "FaceLock(<redacted>)"
 
 
 @dataclass(frozen=True)

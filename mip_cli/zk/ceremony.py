@@ -23,7 +23,7 @@ MIN_CONTRIBUTIONS = 2
 """Contributions besides the beacon that a key needs to leave local chains."""
 MAX_ZKEY = 1 << 30
 """Bytes; a key of the largest circuit has 10 MiB."""
-COMMAND = "scripts/build_circuits.py --circuit passport --zkey FINAL --ptau FILE --pin"
+COMMAND = "scripts/build_circuits.py --circuit NAME --zkey FINAL --ptau FILE --pin"
 """What installs the key of a ceremony."""
 GUIDE = f"docs/ceremony.md, then {COMMAND}"
 _BEACON = re.compile(r"(?:[0-9a-f]{2}){16,255}")

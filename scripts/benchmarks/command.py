@@ -3,53 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import subprocess
-import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.common import Context, Figures, Memory, cpu_seconds, median_seconds, seconds
 from benchmarks.devchain import DevChain, fresh_chain
+from benchmarks.shell import Shell
 from mip_cli.flows import demo_photos
 from mip_cli.flows.demo_photos import Photos
 
 RUNS = 5
-MIP = Path(sys.executable).parent / "mip"
 _ACT = ("--app", "PassportVote", "--call", "vote(uint256)", "--arg", "1", "--yes", "--json")
-
-
-@dataclass(frozen=True)
-class _Shell:
-    folder: Path
-    rpc_url: str
-
-    def run(self, *arguments: str | Path) -> bytes:
-        done = subprocess.run(
-            self.command(*arguments),
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=120,
-        )
-        if done.returncode != 0:
-            said = done.stderr.decode(errors="replace").strip()
-            raise RuntimeError(f"mip {arguments[0]} failed: {said}")
-        return done.stdout
-
-    def command(self, *arguments: str | Path) -> Sequence[str]:
-        return [str(MIP), *map(str, arguments)]
-
-    @property
-    def environment(self) -> dict[str, str]:
-        own = {
-            f"XDG_{kind}_HOME": str(self.folder / kind.lower())
-            for kind in ("DATA", "CACHE", "CONFIG")
-        }
-        path = f"{MIP.parent}:{os.environ.get('PATH', os.defpath)}"
-        return {"PATH": path, "HOME": str(self.folder), "MIP_RPC_URL": self.rpc_url, **own}
 
 
 def measure(context: Context) -> Figures:
@@ -60,7 +25,7 @@ def measure(context: Context) -> Figures:
 
 
 def _measure(chain: DevChain, photos: Photos) -> Figures:
-    shell = _Shell(chain.folder, chain.rpc.label)
+    shell = Shell(chain.folder, chain.rpc.label)
     password, proof = chain.folder / "password", chain.folder / "proof.json"
     password.write_text("a password of the benchmark\n")
     password.chmod(0o600)
@@ -91,7 +56,7 @@ def _measure(chain: DevChain, photos: Photos) -> Figures:
     return figures
 
 
-def _memory(shell: _Shell, *arguments: str | Path) -> float:
+def _memory(shell: Shell, *arguments: str | Path) -> float:
     command = shell.command(*arguments)
     with subprocess.Popen(command, env=shell.environment, stdout=subprocess.DEVNULL) as process:
         with Memory(process.pid, itself=True) as memory:

@@ -13,13 +13,12 @@ from boa.contracts.base_evm_contract import BoaError
 from eth_account import Account
 from eth_utils import keccak
 from groth16_simulator import Trapdoor
-from model import Presentation
+from model import Leaf, Presentation
 from pyrevm import EVM
 from typed_data import typed_enrollment
 
 from mip_cli.chain import poseidon2_evm
 from mip_cli.crypto.binding import message_of, scope_of
-from mip_cli.crypto.commitments import leaf
 from mip_cli.crypto.field import R
 from mip_cli.crypto.lean_tree import LeanTree
 
@@ -74,23 +73,33 @@ class Holder:
     identity: int
     anchor: str
     keys: int
+    guardian: int
     index: int
     epoch: int = 0
 
     @property
+    def opening(self) -> Leaf:
+        """The opening of the leaf in the tree."""
+        return Leaf(self.identity, self.anchor, self.keys, self.guardian)
+
+    @property
     def leaf(self) -> int:
         """The leaf in the tree."""
-        return leaf(self.identity, self.anchor, self.keys, self.epoch)
+        return self.opening.hashed
 
 
 @dataclass
 class Deployment:
-    """The contracts and the trapdoor of their verifying key."""
+    """The contracts and the trapdoors of their verifying keys."""
 
     trapdoor: Trapdoor
+    guardian_trapdoor: Trapdoor
     hasher: Any
     verifier: Any
+    guardian_verifier: Any
+    recovery: Any
     registry: Any
+    epochs: Any
     claim: Any
     vote: Any
     tree: LeanTree = field(default_factory=LeanTree)
@@ -98,9 +107,9 @@ class Deployment:
     def enroll(self, number: int, keys: int | None = None) -> Holder:
         """Enrol passport ``number`` from an account of its own."""
         identity, keys = commitment(number), keys or commitment(10**6 + number)
-        anchor = account(number)
-        index = self.registry.enroll(identity, keys, sender=anchor)
-        return Holder(identity, anchor, keys, index)
+        anchor, guardian = account(number), commitment(2 * 10**6 + number)
+        index = self.registry.enroll(identity, keys, guardian, sender=anchor)
+        return Holder(identity, anchor, keys, guardian, index)
 
     def presentation(
         self,
@@ -115,8 +124,12 @@ class Deployment:
         nonce: int = 7,
         lifetime: int = 1800,
         seed: int = 1,
+        app: str | None = None,
     ) -> Presentation:
-        """Make a valid presentation for an asker; the trapdoor stands in for the circuit."""
+        """Make a valid presentation for an asker; the trapdoor stands in for the circuit.
+
+        The pseudonym is that at ``app``, the asker itself when not given.
+        """
         bare = Presentation(
             root=self.registry.root() if root is None else root,
             level=level,
@@ -126,10 +139,16 @@ class Deployment:
             deadline=now() + lifetime,
             proof=(),
         )
-        return self.prove(bare, asker, purpose, payload, seed)
+        return self.prove(bare, asker, purpose, payload, seed, app)
 
     def prove(
-        self, bare: Presentation, asker: str, purpose: str, payload: bytes, seed: int = 1
+        self,
+        bare: Presentation,
+        asker: str,
+        purpose: str,
+        payload: bytes,
+        seed: int = 1,
+        app: str | None = None,
     ) -> Presentation:
         """Add a valid proof to the values of a presentation."""
         chain_id = boa.env.evm.patch.chain_id
@@ -141,7 +160,7 @@ class Deployment:
             nonce=bare.nonce,
             deadline=bare.deadline,
         )
-        scope = scope_of(chain_id, asker, purpose)
+        scope = scope_of(chain_id, app or asker, purpose)
         signals = [(bare.root + bare.level) % R, bare.nullifier, scope, message]
         return replace(bare, proof=tuple(self.trapdoor.prove(signals, seed)))
 
@@ -158,24 +177,33 @@ class Deployment:
     def for_update(self, holder: Holder, new_keys: int, **changes: Any) -> Presentation:
         """Make a leaf proof that replaces a holder's keys."""
         payload = keccak(words(holder.identity, int(holder.anchor, 16), new_keys))
-        changes = {"root": holder.leaf, "beneficiary": holder.anchor, **changes}
         purpose = "mip: replace the keys of this passport"
-        return self.presentation(self.registry.address, purpose, payload, **changes)
+        return self.for_own_act(holder, purpose, payload, **changes)
 
     def for_revoke(self, holder: Holder, **changes: Any) -> Presentation:
         """Make a leaf proof that revokes a passport."""
         payload = keccak(words(holder.identity, int(holder.anchor, 16)))
+        return self.for_own_act(holder, "mip: revoke this passport", payload, **changes)
+
+    def for_own_act(
+        self, holder: Holder, purpose: str, payload: bytes, **changes: Any
+    ) -> Presentation:
+        """Make a leaf proof for the registry itself."""
+        changes = {"nonce": holder.epoch, **changes}
+        return self.for_leaf(holder, self.registry.address, purpose, payload, **changes)
+
+    def for_leaf(
+        self, holder: Holder, asker: str, purpose: str, payload: bytes, **changes: Any
+    ) -> Presentation:
+        """Make a leaf proof for a contract that acts on a passport."""
         changes = {"root": holder.leaf, "beneficiary": holder.anchor, **changes}
-        purpose = "mip: revoke this passport for ever"
-        return self.presentation(self.registry.address, purpose, payload, **changes)
+        return self.presentation(asker, purpose, payload, **changes)
 
     def update(self, holder: Holder, new_keys: int, tree: LeanTree, **changes: Any) -> Holder:
         """Replace a holder's keys on the chain and in a tree."""
         presented = self.for_update(holder, new_keys, **changes)
         siblings = subtree_siblings(tree, holder.index)
-        self.registry.update(
-            holder.identity, holder.anchor, holder.keys, new_keys, siblings, presented.abi()
-        )
+        self.registry.update(holder.opening.abi(), new_keys, siblings, presented.abi())
         renewed = replace(holder, keys=new_keys, epoch=holder.epoch + 1)
         tree.update(holder.index, renewed.leaf)
         return renewed
@@ -186,6 +214,7 @@ class Deployment:
         entry = {
             "identity_commitment": commitment(number),
             "keys_root": commitment(10**6 + number),
+            "guardian_commitment": commitment(2 * 10**6 + number),
             "anchor": key.address,
             "deadline": now() + 600,
         }
@@ -200,13 +229,27 @@ def deploy(trapdoor: Trapdoor | None = None, chain_id: int = 31337) -> Deploymen
     """Deploy everything at ``START``."""
     boa.env.evm.patch.chain_id = chain_id
     boa.env.evm.patch.timestamp = START
-    trapdoor = trapdoor or Trapdoor.from_seed(1, 4)
+    trapdoor, guardian_trapdoor = trapdoor or Trapdoor.from_seed(1, 4), Trapdoor.from_seed(2, 4)
     hasher, _ = boa.env.deploy_code(bytecode=poseidon2_evm.creation_bytecode())
     verifier = load("Groth16Verifier.vy").deploy(*trapdoor.key, True)
-    registry = load("PassportRegistry.vy").deploy(hasher, verifier.address)
+    guardian_verifier = load("Groth16Verifier.vy").deploy(*guardian_trapdoor.key, True)
+    recovery = load("GuardianRecovery.vy").deploy(guardian_verifier.address)
+    registry = load("PassportRegistry.vy").deploy(hasher, verifier.address, recovery.address)
+    epochs = load("PseudonymEpochs.vy").deploy(registry.address)
     claim = load("examples/PassportClaim.vy").deploy(registry.address)
     vote = load("examples/PassportVote.vy").deploy(registry.address, QUESTION, 2, START + 10**8)
-    return Deployment(trapdoor, hasher, verifier, registry, claim, vote)
+    return Deployment(
+        trapdoor,
+        guardian_trapdoor,
+        hasher,
+        verifier,
+        guardian_verifier,
+        recovery,
+        registry,
+        epochs,
+        claim,
+        vote,
+    )
 
 
 _LOADED: dict[str, Any] = {}

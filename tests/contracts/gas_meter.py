@@ -1,4 +1,4 @@
-"""Gas of the registry's acts, read from receipts of a real anvil."""
+"""Gas of the contracts' acts, read from receipts of a real anvil."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -48,20 +48,33 @@ def anvil() -> Iterator[Web3]:
         process.wait()
 
 
+def opening(number: int, anchor: str) -> tuple[int, str, int, int]:
+    """Open the leaf of passport ``number`` as it was enrolled."""
+    identity, keys, guardian = (pow(7, 4 * number + k + 1, R) for k in range(3))
+    return identity, anchor, keys, guardian
+
+
 class Suite:
-    """The contracts on one chain, with a verifying key whose trapdoor is known."""
+    """The contracts on one chain, with verifying keys whose trapdoors are known."""
 
     def __init__(self, w3: Web3) -> None:
         self.w3 = w3
         self.gas: dict[str, int] = {}
         self.trapdoor = Trapdoor.from_seed(1, 4)
+        self.guardian_trapdoor = Trapdoor.from_seed(2, 4)
         code = "0x" + poseidon2_evm.creation_bytecode().hex()
         receipt = self.sent(w3.eth.send_transaction({"data": code}))
         self.gas["deploy_poseidon2"] = receipt["gasUsed"]
         self.verifier = self.deploy("Groth16Verifier", *self.trapdoor.key, True)
+        guardian_verifier = self.deploy("Groth16Verifier", *self.guardian_trapdoor.key, True)
+        self.recovery = self.deploy("GuardianRecovery", guardian_verifier.address)
         self.registry = self.deploy(
-            "PassportRegistry", receipt["contractAddress"], self.verifier.address
+            "PassportRegistry",
+            receipt["contractAddress"],
+            self.verifier.address,
+            self.recovery.address,
         )
+        self.epochs = self.deploy("PseudonymEpochs", self.registry.address)
         self.claim = self.deploy("PassportClaim", self.registry.address)
         self.vote = self.deploy("PassportVote", self.registry.address, "Tea or coffee?", 2, 2**40)
 
@@ -77,56 +90,122 @@ class Suite:
         assert receipt["status"] == 1
         return receipt
 
+    def used(self, call: Any) -> int:
+        """Send a call; return the gas used."""
+        return int(self.sent(call.transact({"gas": 2_000_000}))["gasUsed"])
+
+    def wait(self, seconds: int) -> None:
+        """Let time pass until the next block."""
+        self.w3.provider.make_request("evm_increaseTime", [seconds])  # type: ignore[arg-type]
+
+    def enroll_call(self, number: int) -> Any:
+        """Build the enrolment of passport ``number`` of the default account."""
+        identity, _, keys, guardian = opening(number, self.w3.eth.default_account)
+        return self.registry.functions.enroll(identity, keys, guardian)
+
     def enroll(self, number: int) -> int:
-        """Enrol passport ``number`` of the default account; return the gas used."""
-        values = [pow(7, 3 * number + k + 1, R) for k in (1, 2)]
-        call = self.registry.functions.enroll(*values)
-        return int(self.sent(call.transact({"gas": 1_000_000}))["gasUsed"])
+        """Enrol passport ``number``; return the gas used."""
+        return self.used(self.enroll_call(number))
 
     def enroll_many(self, start: int, stop: int) -> list[int]:
         """Enrol a range of passports, mined in one block per sixty-four of them."""
         used = []
         for first in range(start, stop, 64):
             self.w3.provider.make_request("evm_setAutomine", [False])  # type: ignore[arg-type]
-            hashes = []
-            for number in range(first, min(first + 64, stop)):
-                values = [pow(7, 3 * number + k + 1, R) for k in (1, 2)]
-                call = self.registry.functions.enroll(*values)
-                hashes.append(call.transact({"gas": 400_000}))
+            numbers = range(first, min(first + 64, stop))
+            hashes = [self.enroll_call(number).transact({"gas": 400_000}) for number in numbers]
             self.w3.provider.make_request("evm_mine", [])  # type: ignore[arg-type]
             self.w3.provider.make_request("evm_setAutomine", [True])  # type: ignore[arg-type]
             used += [int(self.sent(h)["gasUsed"]) for h in hashes]
         return used
 
-    def update_first(self, members: int) -> int:
-        """Replace the keys of passport 0 in the largest subtree; return the gas used."""
+    def tree(self, members: int) -> LeanTree:
+        """Return the tree of the first passports."""
         anchor = self.w3.eth.default_account
-        values = [[pow(7, 3 * n + k + 1, R) for k in (1, 2)] for n in range(members)]
-        tree = LeanTree(leaf(identity, anchor, keys, 0) for identity, keys in values)
+        openings = [opening(number, anchor) for number in range(members)]
+        tree = LeanTree(leaf(i, a, keys, guardian) for i, a, keys, guardian in openings)
         assert tree.root == self.registry.functions.root().call()
-        (identity, keys), new_keys = values[0], 12345
-        words = (identity, int(anchor, 16), new_keys)
-        presented = self.presentation(
+        return tree
+
+    def update_first(self, tree: LeanTree) -> dict[str, int]:
+        """Replace the keys of passport 0 in the largest subtree."""
+        mine, new_keys = opening(0, self.w3.eth.default_account), 12345
+        presented = self.leaf_proof(
             self.registry.address,
             "mip: replace the keys of this passport",
-            Web3.keccak(b"".join(word.to_bytes(32, "big") for word in words)),
-            10**70,
+            (mine[0], int(mine[1], 16), new_keys),
             tree.leaf(0),
-            beneficiary=anchor,
+            nonce=0,
         )
-        siblings = tree.siblings(0)[: members.bit_length() - 1]
-        call = self.registry.functions.update(identity, anchor, keys, new_keys, siblings, presented)
-        return int(self.sent(call.transact({"gas": 2_000_000}))["gasUsed"])
+        siblings = tree.siblings(0)
+        call = self.registry.functions.update(mine, new_keys, siblings, presented)
+        return {"update_1000": self.used(call)}
 
-    def signed(self, number: int) -> tuple[int, int, str, int, bytes]:
+    def recover_first(self, tree: LeanTree) -> dict[str, int]:
+        """Give passport 0 guardians and new keys by them; return the gas of each step."""
+        gas = {}
+        chain, registry = self.recovery.functions, self.registry.address
+        mine = list(opening(0, self.w3.eth.default_account))
+        identity, anchor = mine[:2]
+        siblings = tree.siblings(0)
+        guardian, set_commitment, new_keys = 10**75 + 1, 10**75 + 2, 10**75 + 3
+        presented = self.leaf_proof(
+            self.recovery.address,
+            "mip: change the guardians",
+            (int(registry, 16), guardian, set_commitment),
+            tree.leaf(0),
+            nonce=0,
+        )
+        gas["propose_change_1000"] = self.used(
+            chain.propose_change(registry, mine, guardian, set_commitment, siblings, presented)
+        )
+        self.wait(48 * 3600)
+        gas["finish_change_1000"] = self.used(chain.finish_change(registry, mine, siblings))
+        mine[3] = guardian
+        request = chain.request_of(registry, identity, anchor, 1, 0, new_keys).call()
+        presented = self.leaf_proof(
+            self.recovery.address,
+            "mip: recover this passport",
+            (request,),
+            leaf(identity, anchor, new_keys, guardian),
+            nonce=7,
+        )
+        gas["propose"] = self.used(chain.propose(registry, identity, anchor, new_keys, presented))
+        thresholds = 2 + 256 * 3
+        for label, nullifier in (("approve_first", 10**75), ("approve", 10**75 + 9)):
+            proof = self.guardian_trapdoor.prove(
+                [set_commitment, nullifier, request, thresholds], nullifier
+            )
+            gas[label] = self.used(chain.approve(request, thresholds, nullifier, proof))
+        assert chain.request_state(request).call()[2] == 2  # ARMED by the second
+        self.wait(48 * 3600)
+        gas["execute_1000"] = self.used(chain.execute(registry, mine, request, siblings))
+        return gas
+
+    def signed(self, number: int) -> tuple[int, int, int, str, int, bytes]:
         """Make an enrolment of a new account, signed by EIP-712."""
         account = Account.from_key(pow(5, number + 1, 2**255 - 19).to_bytes(32, "big"))
-        identity, keys = (pow(11, 3 * number + k + 1, R) for k in (1, 2))
+        values = [pow(11, 4 * number + k + 1, R) for k in range(3)]
         message = typed_enrollment(
-            self.w3.eth.chain_id, self.registry.address, identity, keys, account.address, DEADLINE
+            self.w3.eth.chain_id, self.registry.address, *values, account.address, DEADLINE
         )
         signature = account.sign_typed_data(full_message=message).signature
-        return identity, keys, account.address, DEADLINE, bytes(signature)
+        return *values, account.address, DEADLINE, bytes(signature)
+
+    def leaf_proof(
+        self, asker: str, purpose: str, words: Sequence[int], root: int, nonce: int
+    ) -> tuple[Any, ...]:
+        """Make a leaf proof of the default account's passport 0."""
+        payload = Web3.keccak(b"".join(word.to_bytes(32, "big") for word in words))
+        return self.presentation(
+            asker,
+            purpose,
+            payload,
+            10**70,
+            root,
+            beneficiary=self.w3.eth.default_account,
+            nonce=nonce,
+        )
 
     def presentation(
         self,
@@ -137,39 +216,40 @@ class Suite:
         root: int,
         seed: int = 0,
         beneficiary: str | None = None,
+        nonce: int = 7,
+        scope_at: str | None = None,
     ) -> tuple[Any, ...]:
         """Make a valid presentation under a root."""
         chain = self.registry.functions
         deadline = self.w3.eth.get_block("latest")["timestamp"] + 1800
         beneficiary = beneficiary or self.w3.eth.accounts[1]
-        message = chain.message_of(asker, beneficiary, payload, 7, deadline).call()
-        scope = chain.scope_of(asker, Web3.keccak(text=purpose)).call()
+        message = chain.message_of(asker, beneficiary, payload, nonce, deadline).call()
+        scope = chain.scope_of(scope_at or asker, Web3.keccak(text=purpose)).call()
         proof = self.trapdoor.prove([(root + 2) % R, nullifier, scope, message], seed)
-        return root, 2, nullifier, beneficiary, 7, deadline, proof
+        return root, 2, nullifier, beneficiary, nonce, deadline, proof
 
 
 def measure() -> dict[str, int]:
-    """Measure every figure; takes about fifteen seconds."""
+    """Measure every figure; takes about twenty seconds."""
     with anvil() as w3:
         suite = Suite(w3)
         gas = suite.gas
-
-        def next_bucket() -> None:
-            w3.provider.make_request("evm_increaseTime", [61])  # type: ignore[arg-type]
-
         gas["enroll_0"] = suite.enroll(0)
-        next_bucket()
+        suite.wait(61)
         suite.enroll_many(1, 30)
-        next_bucket()
+        suite.wait(61)
         gas["enroll_30"] = suite.enroll(30)
         suite.enroll_many(31, 1000)
-        next_bucket()
+        tree = suite.tree(1000)
+        for act in (suite.update_first, suite.recover_first):
+            snapshot = w3.provider.make_request("evm_snapshot", [])  # type: ignore[arg-type]
+            suite.wait(61)
+            gas.update(act(tree))
+            w3.provider.make_request("evm_revert", [snapshot["result"]])  # type: ignore[arg-type]
+        suite.wait(61)
         gas["enroll_1000"] = suite.enroll(1000)
-        with_snapshot = w3.provider.make_request("evm_snapshot", [])  # type: ignore[arg-type]
-        gas["update_1000"] = suite.update_first(1001)
-        w3.provider.make_request("evm_revert", [with_snapshot["result"]])  # type: ignore[arg-type]
         suite.enroll_many(1001, 1023)
-        next_bucket()
+        suite.wait(61)
         gas["enroll_worst_1024"] = suite.enroll(1023)
 
         root = suite.registry.functions.root().call()
@@ -178,22 +258,28 @@ def measure() -> dict[str, int]:
             presented = suite.presentation(
                 target, "claim once with this passport", payload, 10**70 + seed, root, seed
             )
-            receipt = suite.sent(suite.claim.functions.claim(presented).transact())
-            gas[label] = receipt["gasUsed"]
+            gas[label] = suite.used(suite.claim.functions.claim(presented))
         payload = Web3.keccak(Web3.keccak(text="vote(uint256)") + (1).to_bytes(32, "big"))
         presented = suite.presentation(
             suite.vote.address, "Tea or coffee?", payload, 10**70, root, 3
         )
-        gas["vote"] = suite.sent(suite.vote.functions.vote(1, presented).transact())["gasUsed"]
+        gas["vote"] = suite.used(suite.vote.functions.vote(1, presented))
+        words = Web3.keccak(text="advance(address,bytes32)") + bytes(12)
+        words += bytes.fromhex(target[2:]) + Web3.keccak(text="p")
+        presented = suite.presentation(
+            suite.epochs.address, "p", Web3.keccak(words), 10**70, root, nonce=0, scope_at=target
+        )
+        call = suite.epochs.functions.advance(target, Web3.keccak(text="p"), presented)
+        gas["advance"] = suite.used(call)
         signals = [10**76 + k for k in range(4)]
         proof = suite.trapdoor.prove(signals, 2)
         call = suite.verifier.functions.verify(proof, signals + [0] * 4)
         assert call.call() is True
-        gas["verify_4"] = suite.sent(call.transact({"gas": 1_000_000}))["gasUsed"]
+        gas["verify_4"] = suite.used(call)
 
-        next_bucket()
+        suite.wait(61)
         one = suite.registry.functions.enroll_signed(*suite.signed(10_000))
-        gas["enroll_signed_1024"] = suite.sent(one.transact({"gas": 1_000_000}))["gasUsed"]
+        gas["enroll_signed_1024"] = suite.used(one)
         batch = [suite.signed(number) for number in range(50)]
         call = suite.registry.functions.enroll_batch(batch)
         used = suite.sent(call.transact({"gas": 20_000_000}))["gasUsed"]

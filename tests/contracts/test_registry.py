@@ -47,12 +47,18 @@ def event(contract: Any) -> Any:
 def test_deploy__parts_are_checked(suite: Deployment) -> None:
     factory = load("PassportRegistry.vy")
     hasher, verifier = suite.hasher, suite.verifier.address
-    assert refusal(lambda: factory.deploy(hasher, verifier)) is None
-    assert refusal(lambda: factory.deploy(account(1), verifier)) == "registry: hasher has no code"
-    assert refusal(lambda: factory.deploy(hasher, account(1))) == "registry: verifier has no code"
+    recovery = suite.recovery.address
+
+    def act(*parts: Any) -> str | None:
+        return refusal(lambda: factory.deploy(*parts))
+
+    assert act(hasher, verifier, recovery) is None
+    assert act(account(1), verifier, recovery) == "registry: hasher has no code"
+    assert act(hasher, account(1), recovery) == "registry: verifier has no code"
+    assert act(hasher, verifier, account(1)) == "registry: recovery has no code"
     other = load("Groth16Verifier.vy").deploy(*Trapdoor.from_seed(9, 3).key, True)
-    reason = refusal(lambda: factory.deploy(hasher, other.address))
-    assert reason == "registry: verifier is of another circuit"
+    assert act(hasher, other.address, recovery) == "registry: verifier is of another circuit"
+    assert suite.registry.RECOVERY() == recovery
 
 
 def test_constants__as_specified(suite: Deployment) -> None:
@@ -67,12 +73,13 @@ def test_registry__has_no_admin_and_takes_no_money(suite: Deployment) -> None:
         for entry in suite.registry.abi
         if entry["type"] == "function" and entry["stateMutability"] not in ("view", "pure")
     }
-    assert changing == {"enroll", "enroll_signed", "enroll_batch", "update", "revoke"}
+    own = {"enroll", "enroll_signed", "enroll_batch", "update", "revoke"}
+    assert changing == own | {"replace", "freeze"}
     assert not any(e.get("stateMutability") == "payable" for e in suite.registry.abi)
     boa.env.set_balance(account(5), 10**18)
-    assert suite.registry.enroll(commitment(1), commitment(2), sender=account(5)) == 0
+    assert suite.registry.enroll(commitment(1), commitment(2), 3, sender=account(5)) == 0
     with pytest.raises(Exception):  # noqa: B017, PT011 - the compiler's own refusal has no reason
-        suite.registry.enroll(commitment(3), commitment(4), sender=account(5), value=1)
+        suite.registry.enroll(commitment(3), commitment(4), 5, sender=account(5), value=1)
     assert boa.env.get_balance(suite.registry.address) == 0
 
 
@@ -85,6 +92,7 @@ def test_enroll__leaf_comes_from_the_sender(suite: Deployment) -> None:
     assert type(log).__name__ == "PassportRegistered"
     assert (log.identity_commitment, log.anchor) == (holder.identity, holder.anchor)
     assert (log.index, log.keys_root, log.leaf) == (0, holder.keys, holder.leaf)
+    assert log.guardian_commitment == holder.guardian
     assert suite.registry.root() == holder.leaf  # a tree of one is its leaf
     assert (suite.registry.size(), suite.registry.depth()) == (1, 0)
     assert tuple(suite.registry.passport(holder.identity, holder.anchor)) == (0, 0, 0, 1)
@@ -93,22 +101,22 @@ def test_enroll__leaf_comes_from_the_sender(suite: Deployment) -> None:
 
 def test_enroll__front_runner_harms_nobody(suite: Deployment) -> None:
     identity, keys = commitment(1), commitment(2)
-    suite.registry.enroll(identity, keys, sender=account(66))  # copied calldata
+    suite.registry.enroll(identity, keys, 3, sender=account(66))  # copied calldata
     stolen = event(suite.registry).leaf
-    suite.registry.enroll(identity, keys, sender=account(1))
-    assert event(suite.registry).leaf == leaf(identity, account(1), keys, 0) != stolen
+    suite.registry.enroll(identity, keys, 3, sender=account(1))
+    assert event(suite.registry).leaf == leaf(identity, account(1), keys, 3) != stolen
 
 
 def test_enroll__thief_of_the_secret_gets_another_anchor(suite: Deployment) -> None:
     holder = suite.enroll(1)
-    assert suite.registry.enroll(holder.identity, commitment(9), sender=account(66)) == 1
+    assert suite.registry.enroll(holder.identity, commitment(9), 3, sender=account(66)) == 1
     mine = suite.registry.passport(holder.identity, holder.anchor)
     assert (mine.index, mine.epoch, mine.status) == (0, 0, 1)
 
 
 def test_enroll__twice__reverts(suite: Deployment) -> None:
     def act(identity: int, keys: int) -> str | None:
-        return refusal(lambda: suite.registry.enroll(identity, keys, sender=account(1)))
+        return refusal(lambda: suite.registry.enroll(identity, keys, 3, sender=account(1)))
 
     assert act(commitment(1), commitment(2)) is None
     assert act(commitment(1), commitment(2)) == "registry: passport is already enrolled"
@@ -118,15 +126,16 @@ def test_enroll__twice__reverts(suite: Deployment) -> None:
 
 @pytest.mark.parametrize("bad", [0, R, R + 1, 2**256 - 1])
 def test_enroll__zero_or_not_canonical__reverts(suite: Deployment, bad: int) -> None:
-    def act(identity: int, keys: int) -> str | None:
+    def act(*values: int) -> str | None:
         with boa.env.anchor():
-            return refusal(lambda: suite.registry.enroll(identity, keys, sender=account(1)))
+            return refusal(lambda: suite.registry.enroll(*values, sender=account(1)))
 
-    assert act(1, R - 1) is None
-    assert act(R - 1, 1) is None
+    assert act(1, R - 1, 1) is None
+    assert act(R - 1, 1, R - 1) is None
     identity_reason = "registry: identity commitment is zero or not canonical"
-    assert act(bad, 1) == identity_reason
-    assert act(1, bad) == "registry: keys root is zero or not canonical"
+    assert act(bad, 1, 1) == identity_reason
+    assert act(1, bad, 1) == "registry: keys root is zero or not canonical"
+    assert act(1, 1, bad) == "registry: guardian commitment is zero or not canonical"
 
 
 def test_enroll__roots_equal_the_reference_tree(suite: Deployment) -> None:
@@ -165,7 +174,12 @@ def test_enroll_batch__equals_single_enrolments(suite: Deployment) -> None:
         logs = suite.registry.get_logs()
         assert added == size == len(logs)
         for entry, log in zip(entries, logs, strict=True):
-            value = leaf(entry["identity_commitment"], entry["anchor"], entry["keys_root"], 0)
+            value = leaf(
+                entry["identity_commitment"],
+                entry["anchor"],
+                entry["keys_root"],
+                entry["guardian_commitment"],
+            )
             assert (log.index, log.leaf) == (len(tree), value)
             tree.append(value)
         assert (suite.registry.root(), suite.registry.size()) == (tree.root, len(tree))
@@ -198,6 +212,7 @@ def test_enroll_batch__one_fault__reverts(suite: Deployment) -> None:
     unsigned = "registry: signature is not the anchor's"
     assert act() is None
     assert act(keys_root=commitment(5)) == unsigned
+    assert act(guardian_commitment=commitment(5)) == unsigned
     assert act(identity_commitment=commitment(5)) == unsigned
     assert act(anchor=account(5)) == unsigned
     assert act(deadline=good[1]["deadline"] + 1) == unsigned
@@ -209,6 +224,8 @@ def test_enroll_batch__one_fault__reverts(suite: Deployment) -> None:
         assert act(**fresh) == identity_reason
         fresh = resigned(suite, 50, keys_root=bad)
         assert act(**fresh) == "registry: keys root is zero or not canonical"
+        fresh = resigned(suite, 50, guardian_commitment=bad)
+        assert act(**fresh) == "registry: guardian commitment is zero or not canonical"
 
 
 def resigned(suite: Deployment, number: int, **changes: int) -> dict[str, Any]:
@@ -236,6 +253,7 @@ def test_update__replaces_keys(suite: Deployment) -> None:
         assert (log.identity_commitment, log.anchor) == (renewed.identity, renewed.anchor)
         assert (log.index, log.epoch) == (index, 1)
         assert (log.keys_root, log.leaf) == (renewed.keys, renewed.leaf)
+        assert log.guardian_commitment == holders[index].guardian  # the fast way leaves it
         assert suite.registry.root() == tree.root
         assert suite.registry.size() == 7
         stored = suite.registry.passport(renewed.identity, renewed.anchor)
@@ -258,8 +276,8 @@ def test_update__others_enrolling_do_not_stop_it(suite: Deployment) -> None:
     for number in range(4, 7):
         tree.append(suite.enroll(number).leaf)
     h = holders[1]
-    suite.registry.update(h.identity, h.anchor, h.keys, commitment(9), siblings, presented.abi())
-    tree.update(1, leaf(h.identity, h.anchor, commitment(9), 1))
+    suite.registry.update(h.opening.abi(), commitment(9), siblings, presented.abi())
+    tree.update(1, leaf(h.identity, h.anchor, commitment(9), h.guardian))
     assert suite.registry.root() == tree.root
 
 
@@ -267,18 +285,20 @@ def act_update(
     suite: Deployment, holder: Holder, new_keys: int, path: list[int], proved: Any, **changes: Any
 ) -> str | None:
     """Try an update with one thing changed; roll back."""
-    values = {
-        "identity": holder.identity,
-        "anchor": holder.anchor,
-        "old": holder.keys,
-        "new": new_keys,
-        "siblings": path,
-        "presented": proved,
-        **changes,
-    }
-    values["presented"] = values["presented"].abi()
+    values = {"new": new_keys, "siblings": path, "presented": proved, **changes}
+    opened, values = opening_with(holder, values)
     with boa.env.anchor():
-        return refusal(lambda: suite.registry.update(*values.values()))
+        return refusal(lambda: suite.registry.update(opened, *values.values()))
+
+
+def opening_with(holder: Holder, values: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Take changes of the leaf's opening out of the arguments; encode both."""
+    parts = ("identity", "anchor", "keys", "guardian")
+    changes = {name: values.pop(name) for name in parts if name in values}
+    return replace(holder.opening, **changes).abi(), {
+        **values,
+        "presented": values["presented"].abi(),
+    }
 
 
 def test_update__reverts(suite: Deployment) -> None:
@@ -296,22 +316,26 @@ def test_update__reverts(suite: Deployment) -> None:
     assert act(identity=commitment(50)) == "registry: passport is not enrolled"
     assert act(anchor=account(50)) == "registry: passport is not enrolled"
     about = "registry: presentation is not about the passport's leaf"
-    assert act(old=commitment(50)) == about
+    assert act(keys=commitment(50)) == about
+    assert act(guardian=commitment(50)) == about
     assert act(presented=suite.for_update(holder, new, root=suite.registry.root())) == about
     assert act(presented=replace(good, root=good.root + R)) == about
-    assert act(old=holder.keys + R) == "registry: leaf operand is not canonical"
+    assert act(keys=holder.keys + R) == "registry: leaf operand is not canonical"
+    assert act(guardian=0) == "registry: guardian commitment is zero or not canonical"
     other = suite.for_update(holder, new, beneficiary=account(66))
     assert act(presented=other) == "registry: beneficiary is not the anchor"
-    weak = suite.for_update(holder, new, level=1)
-    assert act(presented=weak) == "registry: level is too low"
-    assert act(presented=suite.for_update(holder, new, level=3)) == "registry: level is unknown"
+    level = "registry: level is not that of a leaf proof"
+    for other_level in (0, 1, 3, 4):
+        assert act(presented=suite.for_update(holder, new, level=other_level)) == level
+    for nonce in (1, 2**256 - 1):
+        wrong_nonce = suite.for_update(holder, new, nonce=nonce)
+        assert act(presented=wrong_nonce) == "registry: nonce is not the passport's epoch"
     assert act(presented=suite.for_update(holder, commitment(10))) == NOT_VALID  # another act
     assert act(new=commitment(10)) == NOT_VALID  # a relayer's own keys
     assert act(presented=suite.for_revoke(holder)) == NOT_VALID
     number = "registry: number of siblings does not fit the tree"
     assert act(siblings=siblings[:-1]) == number
-    assert act(siblings=[*siblings, 1]) == number
-    assert act(siblings=tree.siblings(2)) == number
+    assert act(siblings=[*siblings, 1, 1]) == number
     wrong = "registry: siblings do not lead from this leaf to the tree"
     assert act(siblings=[siblings[0], siblings[1] ^ 1]) == wrong
     assert act(siblings=[siblings[0] + R, siblings[1]]) == "registry: tree node is not canonical"
@@ -336,12 +360,13 @@ def test_update__same_proof_serves_once(suite: Deployment) -> None:
     (holder, *_), tree = enrolled(suite, 2)
     presented = suite.for_update(holder, holder.keys)  # even to the same keys
     siblings = subtree_siblings(tree, 0)
-    call = (holder.identity, holder.anchor, holder.keys, holder.keys, siblings)
+    call = (holder.opening.abi(), holder.keys, siblings)
     suite.registry.update(*call, presented.abi())
+    assert suite.registry.root() == tree.root  # the leaf is the same as before
     at(now() + 600)
     for form in (presented, replace(presented, proof=tuple(negated_form(presented.proof)))):
         reason = refusal(lambda form=form: suite.registry.update(*call, form.abi()))
-        assert reason == "registry: presentation is not about the passport's leaf"
+        assert reason == "registry: nonce is not the passport's epoch"
 
 
 def test_update__of_one_never_changes_another(suite: Deployment) -> None:
@@ -358,13 +383,8 @@ def test_update__of_one_never_changes_another(suite: Deployment) -> None:
 def test_revoke__takes_the_leaf_out(suite: Deployment) -> None:
     holders, tree = enrolled(suite, 5)
     holder = holders[1]
-    suite.registry.revoke(
-        holder.identity,
-        holder.anchor,
-        holder.keys,
-        subtree_siblings(tree, 1),
-        suite.for_revoke(holder).abi(),
-    )
+    siblings = subtree_siblings(tree, 1)
+    suite.registry.revoke(holder.opening.abi(), siblings, suite.for_revoke(holder).abi())
     log = event(suite.registry)
     assert type(log).__name__ == "PassportRevoked"
     assert (log.identity_commitment, log.anchor) == (holder.identity, holder.anchor)
@@ -377,10 +397,10 @@ def test_revoke__takes_the_leaf_out(suite: Deployment) -> None:
     presented = suite.for_update(holder, commitment(9))
     assert act_update(suite, holder, commitment(9), siblings, presented) == revoked
     again = suite.for_revoke(holder, root=REVOKED_LEAF)
-    arguments = (holder.identity, holder.anchor, holder.keys, siblings, again.abi())
+    arguments = (holder.opening.abi(), siblings, again.abi())
     assert refusal(lambda: suite.registry.revoke(*arguments)) == revoked
     reason = refusal(
-        lambda: suite.registry.enroll(holder.identity, commitment(9), sender=holder.anchor)
+        lambda: suite.registry.enroll(holder.identity, commitment(9), 3, sender=holder.anchor)
     )
     assert reason == "registry: passport is already enrolled"
 
@@ -390,24 +410,21 @@ def test_revoke__reverts(suite: Deployment) -> None:
     holder, siblings, good = holders[3], subtree_siblings(tree, 3), suite.for_revoke(holders[3])
 
     def act(**changes: Any) -> str | None:
-        values = {
-            "identity": holder.identity,
-            "anchor": holder.anchor,
-            "keys": holder.keys,
-            "siblings": siblings,
-            "presented": good,
-            **changes,
-        }
-        values["presented"] = values["presented"].abi()
+        values = {"siblings": siblings, "presented": good, **changes}
+        opened, values = opening_with(holder, values)
         with boa.env.anchor():
-            return refusal(lambda: suite.registry.revoke(*values.values()))
+            return refusal(lambda: suite.registry.revoke(opened, *values.values()))
 
     assert act() is None
     assert act(identity=commitment(50)) == "registry: passport is not enrolled"
     about = "registry: presentation is not about the passport's leaf"
     assert act(keys=commitment(50)) == about
     assert act(presented=suite.for_revoke(holders[2])) == about
-    assert act(presented=suite.for_revoke(holder, level=1)) == "registry: level is too low"
+    for level in (1, 3):
+        reason = "registry: level is not that of a leaf proof"
+        assert act(presented=suite.for_revoke(holder, level=level)) == reason
+    stale = suite.for_revoke(holder, nonce=1)
+    assert act(presented=stale) == "registry: nonce is not the passport's epoch"
     assert act(presented=suite.for_update(holder, holder.keys)) == NOT_VALID
     other = suite.for_revoke(holder, beneficiary=account(66))
     assert act(presented=other) == "registry: beneficiary is not the anchor"
@@ -421,7 +438,7 @@ def test_revoke__no_cool_down(suite: Deployment) -> None:
     (holder, *_), tree = enrolled(suite, 2)
     renewed = suite.update(holder, commitment(9), tree)
     siblings = subtree_siblings(tree, 0)
-    arguments = (renewed.identity, renewed.anchor, renewed.keys, siblings)
+    arguments = (renewed.opening.abi(), siblings)
     suite.registry.revoke(*arguments, suite.for_revoke(renewed).abi())
     assert suite.registry.passport(renewed.identity, renewed.anchor).status == 2
 
@@ -431,7 +448,7 @@ def test_revoke__record_keeps_epoch_and_time(suite: Deployment) -> None:
     at(START + 100)
     renewed = suite.update(holder, commitment(9), tree)
     at(START + 300)
-    arguments = (renewed.identity, renewed.anchor, renewed.keys, subtree_siblings(tree, 1))
+    arguments = (renewed.opening.abi(), subtree_siblings(tree, 1))
     suite.registry.revoke(*arguments, suite.for_revoke(renewed).abi())
     assert event(suite.registry).epoch == 1
     stored = suite.registry.passport(renewed.identity, renewed.anchor)
@@ -440,15 +457,12 @@ def test_revoke__record_keeps_epoch_and_time(suite: Deployment) -> None:
 
 def test_leaf__inner_node_is_no_leaf(suite: Deployment) -> None:
     """The planted leaf: an enroller's keys root cannot be opened as a leaf of its own."""
-    victim = leaf(commitment(1), account(2), commitment(3), 0)
+    victim = leaf(commitment(1), account(2), commitment(3), commitment(4))
     holder = suite.enroll(1, keys=victim)
     assert suite.registry.root() == holder.leaf
     presented = suite.for_update(replace(holder, keys=commitment(3)), commitment(9), root=victim)
-    reason = refusal(
-        lambda: suite.registry.update(
-            commitment(1), account(2), commitment(3), commitment(9), [], presented.abi()
-        )
-    )
+    planted = (commitment(1), account(2), commitment(3), commitment(4))
+    reason = refusal(lambda: suite.registry.update(planted, commitment(9), [], presented.abi()))
     assert reason == "registry: passport is not enrolled"
 
 
@@ -458,7 +472,7 @@ def test_leaf__inner_node_is_no_leaf(suite: Deployment) -> None:
 def test_check__returns_the_nullifier(suite: Deployment) -> None:
     enrolled(suite, 3)
     asker = account(40)
-    for level in (1, 2):
+    for level in (1, 2, 3):
         presented = suite.presentation(asker, "p", keccak(b"x"), level=level)
         answer = suite.registry.check(
             keccak(text="p"), keccak(b"x"), level, True, presented.abi(), sender=asker
@@ -518,7 +532,9 @@ def test_check__reverts(suite: Deployment) -> None:
     assert act(presented=made(level=1), level=1) is None
     assert act(presented=made(level=1), level=0) is None
     assert act(presented=made(level=0), level=0) == "registry: level is unknown"
-    assert act(presented=made(level=3)) == "registry: level is unknown"
+    assert act(presented=made(level=3)) is None
+    assert act(presented=made(level=3), level=3) is None
+    assert act(presented=made(level=4)) == "registry: level is unknown"
     assert act(presented=made(level=2**256 - 1)) == "registry: level is unknown"
     assert act(level=3) == "registry: level is too low"
 
@@ -602,6 +618,6 @@ def test_second_registry__is_independent(suite: Deployment) -> None:
         holder = suite.enroll(1)
         other.enroll(1)
         presented = suite.for_update(holder, commitment(9))
-        arguments = (holder.identity, holder.anchor, holder.keys, commitment(9), [])
+        arguments = (holder.opening.abi(), commitment(9), [])
         assert refusal(lambda: other.registry.update(*arguments, presented.abi())) == NOT_VALID
         assert refusal(lambda: suite.registry.update(*arguments, presented.abi())) is None

@@ -61,7 +61,12 @@ def test_enroll_signed__anyone_may_send(suite: Deployment) -> None:
     index = suite.registry.enroll_signed(*entry.values(), sender=account(66))
     (log,) = suite.registry.get_logs()
     assert index == 0
-    value = leaf(entry["identity_commitment"], entry["anchor"], entry["keys_root"], 0)
+    value = leaf(
+        entry["identity_commitment"],
+        entry["anchor"],
+        entry["keys_root"],
+        entry["guardian_commitment"],
+    )
     assert (log.leaf, log.anchor) == (value, entry["anchor"])
     reason = refusal(lambda: suite.registry.enroll_signed(*entry.values()))
     assert reason == "registry: passport is already enrolled"
@@ -72,6 +77,7 @@ def test_enroll_signed__anything_changed__reverts(suite: Deployment) -> None:
     assert act(suite, entry) is None
     assert act(suite, entry, identity_commitment=commitment(9)) == UNSIGNED
     assert act(suite, entry, keys_root=commitment(9)) == UNSIGNED
+    assert act(suite, entry, guardian_commitment=commitment(9)) == UNSIGNED
     assert act(suite, entry, anchor=account(9)) == UNSIGNED
     assert act(suite, entry, anchor="0x" + "00" * 20) == UNSIGNED
     assert act(suite, entry, deadline=entry["deadline"] + 1) == UNSIGNED
@@ -118,7 +124,7 @@ def batch(suite: Deployment, entry: dict[str, Any]) -> str | None:
 @pytest.mark.parametrize("place", ["chain", "contract"])
 def test_enroll_signed__other_domain__reverts(suite: Deployment, place: str) -> None:
     key = Account.from_key(b"\x07" * 32)
-    values = (commitment(1), commitment(2), key.address, now() + 60)
+    values = (commitment(1), commitment(2), commitment(3), key.address, now() + 60)
     right = 31337, suite.registry.address
     wrong = {"chain": (1, right[1]), "contract": (31337, account(3))}[place]
     for domain, reason in ((right, None), (wrong, UNSIGNED)):
@@ -132,6 +138,7 @@ def wallet_entry(suite: Deployment, wallet: str, signature: bytes) -> dict[str, 
     return {
         "identity_commitment": commitment(1),
         "keys_root": commitment(2),
+        "guardian_commitment": commitment(3),
         "anchor": wallet,
         "deadline": now() + 60,
         "signature": signature,
@@ -205,6 +212,6 @@ def test_domain__as_erc_5267_says(suite: Deployment) -> None:
     assert (fields, name, version) == (b"\x0f", "MIP PassportRegistry", "1")
     assert (chain_id, contract) == (31337, suite.registry.address)
     assert (salt, extensions) == (bytes(32), [])
-    document = typed_enrollment(31337, suite.registry.address, 1, 2, account(1), 3)
+    document = typed_enrollment(31337, suite.registry.address, 1, 2, 4, account(1), 3)
     signable = encode_typed_data(full_message=document)
     assert suite.registry.domain_separator() == signable.header

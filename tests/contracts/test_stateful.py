@@ -22,7 +22,7 @@ from eth_utils import keccak
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
-from model import REVOKED_LEAF, Refused, RegistryModel
+from model import REVOKED_LEAF, Leaf, Refused, RegistryModel
 
 from mip_cli.crypto.binding import message_of, scope_of
 from mip_cli.crypto.field import R
@@ -34,7 +34,10 @@ ASKER = account(40)
 numbers = st.integers(0, 9)
 bad_elements = st.sampled_from([0, R, R + 5])
 faults = st.sampled_from(
-    ["none"] * 3 + ["keys", "siblings", "level", "signal", "late", "new", "missing"]
+    ["none"] * 3
+    + ["keys", "siblings", "level", "signal", "late", "new", "missing", "nonce"]
+    + ["to the root"] * 3
+    + ["stale root"] * 2
 )
 
 
@@ -82,19 +85,22 @@ def make_machine(suite: Deployment) -> type[RuleBasedStateMachine]:
 
         @rule(number=numbers, sender=numbers)
         def enroll(self, number: int, sender: int) -> None:
-            identity, keys, anchor = commitment(number), commitment(50 + number), account(sender)
+            values = (commitment(number), commitment(50 + number), commitment(70 + number))
+            anchor = account(sender)
             done, answer, expected = self.same(
                 "enroll",
-                lambda: suite.registry.enroll(identity, keys, sender=anchor),
-                lambda: self.model.enroll(now(), identity, keys, anchor),
+                lambda: suite.registry.enroll(*values, sender=anchor),
+                lambda: self.model.enroll(now(), *values, anchor),
             )
             if done:
                 assert answer == expected
-                self.holders.append(Holder(identity, anchor, keys, answer))
+                identity, keys, guardian = values
+                self.holders.append(Holder(identity, anchor, keys, guardian, answer))
 
-        @rule(sender=numbers, bad=bad_elements, identity=st.booleans())
-        def enroll_bad(self, sender: int, bad: int, identity: bool) -> None:
-            values = (bad, commitment(1)) if identity else (commitment(20), bad)
+        @rule(sender=numbers, bad=bad_elements, place=st.integers(0, 2))
+        def enroll_bad(self, sender: int, bad: int, place: int) -> None:
+            values = [commitment(20), commitment(1), commitment(2)]
+            values[place] = bad
             self.same(
                 "enroll",
                 lambda: suite.registry.enroll(*values, sender=account(sender)),
@@ -109,7 +115,17 @@ def make_machine(suite: Deployment) -> type[RuleBasedStateMachine]:
                 entries[fault] = {**entries[fault], "keys_root": commitment(7)}
                 genuine[fault] = False
             plain = [
-                (*list(e.values())[:4], good) for e, good in zip(entries, genuine, strict=True)
+                (
+                    Leaf(
+                        e["identity_commitment"],
+                        e["anchor"],
+                        e["keys_root"],
+                        e["guardian_commitment"],
+                    ),
+                    e["deadline"],
+                    good,
+                )
+                for e, good in zip(entries, genuine, strict=True)
             ]
             done, answer, expected = self.same(
                 "enroll_batch",
@@ -153,31 +169,38 @@ def make_machine(suite: Deployment) -> type[RuleBasedStateMachine]:
             else:
                 presented = suite.for_update(holder, new, level=level, lifetime=lifetime)
             if fault == "signal":
+                presented = replace(presented, nullifier=presented.nullifier + 1)
+            if fault == "nonce":
                 presented = replace(presented, nonce=presented.nonce + 1)
             siblings = subtree_siblings(self.model.tree, holder.index)
             if fault == "siblings":
                 siblings = (
                     [*siblings, 5] if pick % 2 or not siblings else [siblings[0] ^ 1, *siblings[1:]]
                 )
-            keys = commitment(3) if fault == "keys" else holder.keys
+            if fault in ("to the root", "stale root"):
+                siblings = self.model.tree.siblings(holder.index)[: len(siblings) + 1]
+                if fault == "stale root":
+                    siblings[-1:] = [5]
+            opened = holder.opening
+            if fault == "keys":
+                opened = replace(opened, keys=commitment(3))
             genuine = fault != "signal"
-            if revoking:
-                call = (holder.identity, holder.anchor, keys, siblings)
-            else:
-                call = (holder.identity, holder.anchor, keys, new, siblings)  # type: ignore[assignment]
+            call: tuple[Any, ...] = (siblings,) if revoking else (new, siblings)
             name = "revoke" if revoking else "update"
             done, _, _ = self.same(
                 name,
-                lambda: getattr(suite.registry, name)(*call, presented.abi()),
-                lambda: getattr(self.model, name)(now(), *call, presented, genuine),
+                lambda: getattr(suite.registry, name)(opened.abi(), *call, presented.abi()),
+                lambda: getattr(self.model, name)(now(), opened, *call, presented, genuine),
             )
+            if done and fault in ("to the root", "stale root"):
+                REACHED[f"{name}: {fault}"] += 1
             if done and not revoking:
                 self.holders[place] = replace(holder, keys=new, epoch=holder.epoch + 1)
 
         @rule(
             pick=st.integers(0, 10**6),
             where=st.sampled_from(["current", "accepted", "accepted", "seen"]),
-            level=st.sampled_from([0, 1, 2, 2, 2, 2, 3]),
+            level=st.sampled_from([0, 1, 2, 2, 2, 2, 3, 4]),
             strict=st.sampled_from([False, False, True]),
             min_level=st.sampled_from([0, 1, 1, 2, 2, 3]),
             fault=st.sampled_from(["none", "none", "none", "signal", "zero", "far"]),
@@ -245,6 +268,8 @@ MUST_REACH = (
     "enroll_batch: done",
     "enroll_batch: several",
     "update: done",
+    "update: to the root",
+    "update: stale root",
     "revoke: done",
     "check: done",
     "check: under a closing root",

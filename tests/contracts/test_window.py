@@ -95,7 +95,7 @@ def test_window__revocation_voids_too(suite: Deployment) -> None:
     at(START + 60)
     h = holders[0]
     presented = suite.for_revoke(h).abi()
-    suite.registry.revoke(h.identity, h.anchor, h.keys, subtree_siblings(tree, 0), presented)
+    suite.registry.revoke(h.opening.abi(), subtree_siblings(tree, 0), presented)
     at(START + 179)
     assert known(suite, old)
     at(START + 180)

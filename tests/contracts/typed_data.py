@@ -6,7 +6,13 @@ from typing import Any
 
 
 def typed_enrollment(
-    chain_id: int, registry: str, identity: int, keys: int, anchor: str, deadline: int
+    chain_id: int,
+    registry: str,
+    identity: int,
+    keys: int,
+    guardian: int,
+    anchor: str,
+    deadline: int,
 ) -> dict[str, Any]:
     """Return the EIP-712 document of an enrolment, as a wallet shows it."""
     fields = ("name", "string"), ("version", "string"), ("chainId", "uint256")
@@ -19,6 +25,7 @@ def typed_enrollment(
             "Enroll": [
                 {"name": "identityCommitment", "type": "uint256"},
                 {"name": "keysRoot", "type": "uint256"},
+                {"name": "guardianCommitment", "type": "uint256"},
                 {"name": "anchor", "type": "address"},
                 {"name": "deadline", "type": "uint256"},
             ],
@@ -33,6 +40,7 @@ def typed_enrollment(
         "message": {
             "identityCommitment": identity,
             "keysRoot": keys,
+            "guardianCommitment": guardian,
             "anchor": anchor,
             "deadline": deadline,
         },

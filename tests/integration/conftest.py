@@ -70,6 +70,7 @@ def running_chain(folder: Path, node: Node, *, deployed: bool) -> Iterator[Local
         cache_dir=folder / "cache",
         build_dir=checkout / "build",
         rpc_url=f"http://127.0.0.1:{port}",
+        keyring="off",
     )
     devnet = Devnet(folder / "devnet", checkout)
     running = devnet.start(node, port=port)

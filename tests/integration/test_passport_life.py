@@ -11,33 +11,24 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mip_cli.chain.devnet import developer_signer
+from mip_cli.chain.enrolment import sign_enrollment
 from mip_cli.chain.keys import Signer
-from mip_cli.chain.registry import (
-    REVOKE_PURPOSE,
-    UPDATE_PURPOSE,
-    PassportStatus,
-    sign_enrollment,
-)
-from mip_cli.chain.reverts import RegistryRefusal
-from mip_cli.chain.values import Call
 from mip_cli.crypto import commitments
-from mip_cli.crypto.binding import keccak256, message_of, scope_of, word
-from mip_cli.crypto.field import random_element, random_salt
-from mip_cli.errors import NetworkDown, UsageFault, WrongChain
-from mip_cli.flows import connection, demo_photos, enroll, passport_file, prove, verify
-from mip_cli.flows.passport_keys import PublicKeys, public_keys
+from mip_cli.crypto.field import random_element
+from mip_cli.crypto.kdf import KdfParams
+from mip_cli.crypto.people import PeopleSecret
+from mip_cli.errors import NetworkDown, UsageFault, WrongChain, WrongSecret
+from mip_cli.flows import demo_photos, enroll, face, passport_file, prove, verify
+from mip_cli.flows.passport_file import Factors
+from mip_cli.flows.passport_keys import own_keys
 from mip_cli.flows.proof_file import AppCall
-from mip_cli.models import Presentation
+from mip_cli.models import Kind
 from mip_cli.progress import Silent
+from mip_cli.store import keyfile, passports
 from mip_cli.store.keyfile import Unlocked
+from mip_cli.store.secrets_codec import PassportStatus
+from mip_cli.store.slots import PeopleLock
 from mip_cli.units import Commitment
-from mip_cli.zk.artifacts import load_circuit
-from mip_cli.zk.passport_inputs import (
-    FaceOpening,
-    PassportParameters,
-    PassportWitness,
-    circuit_inputs,
-)
 from mip_cli.zk.proof import Proof
 from mip_cli.zk.prover import Prover, choose_prover
 
@@ -55,7 +46,8 @@ class Holder:
     photos: demo_photos.Photos
 
     def open(self) -> Unlocked:
-        return passport_file.unlock(self.chain.settings, "holder", PASSWORD, Silent())
+        factors = Factors(PASSWORD, self.photos.again)
+        return passport_file.unlock(self.chain.settings, "holder", factors, Silent()).unlocked
 
     def keys(self) -> prove.Keys:
         return prove.Keys("holder", PASSWORD, self.photos.again)
@@ -86,8 +78,9 @@ def pass_time(chain: LocalChain, seconds: int) -> None:
 def enroll_stranger(chain: LocalChain, deadline: int) -> None:
     signer = Signer(os.urandom(32))
     identity = commitments.identity_commitment(random_element())
+    keys, guardian = Commitment(random_element()), Commitment(random_element())
     wish = sign_enrollment(
-        signer, 31337, chain.registry.address, identity, Commitment(random_element()), deadline
+        signer, 31337, chain.registry.address, identity, keys, guardian, deadline
     )
     chain.sender().send(f"stranger:{signer.address}", chain.registry.enroll_signed(wish))
 
@@ -169,7 +162,8 @@ def test_enroll__undone_by_a_reorg__is_done_again(holder: Holder, tmp_path: Path
     with pytest.raises(UsageFault, match="is enrolled already"):
         enrolled_holder(chain, tmp_path)
     number = int(chain.rpc.call("eth_blockNumber"), 16)
-    chain.rpc.call("anvil_rollback", number - 5)  # the suite's five contracts stay
+    assert chain.deployment is not None
+    chain.rpc.call("anvil_rollback", number - len(chain.deployment.contracts))  # the suite stays
     assert chain.registry.size() == 0
     enroll_stranger(chain, chain_time(chain) + 600)
     with pytest.raises(UsageFault, match="does not hold this passport"):
@@ -194,101 +188,86 @@ def test_prove__another_consent__is_refused(holder: Holder) -> None:
         prove.prove(settings, elsewhere, holder.keys(), Silent())
 
 
-def leaf_presentation(
-    holder: Holder, unlocked: Unlocked, purpose: str, payload: bytes
-) -> Presentation:
-    """Prove an act on the holder's own leaf: the passport circuit with an empty path."""
-    chain, content, keys = holder.chain, unlocked.secrets, public_keys(unlocked)
-    registry, deadline = chain.registry.address, chain_time(chain) + 900
-    artifacts = load_circuit(chain.settings, "passport")
-    message = message_of(
-        31337, registry, beneficiary=content.anchor, payload=payload, nonce=0, deadline=deadline
+def test_prove__remembers_each_app_once(holder: Holder) -> None:
+    assert holder.open().secrets.pseudonyms == ()
+    assert holder.prove().remembered
+    path = holder.open().path
+    before = path.read_bytes()
+    (known,) = holder.open().secrets.pseudonyms
+    assert known.app == holder.ask().app
+    assert (
+        known.purpose
+        == prove.prepare(holder.chain.settings, holder.ask(), Silent()).request.purpose
     )
-    scope = scope_of(31337, registry, purpose)
-    witness = PassportWitness(
-        secret=content.secret,
-        anchor=content.anchor,
-        epoch=content.epoch,
-        face_commitment=keys.face,
-        password_commitment=keys.password,
-        guardian_commitment=keys.guardian,
-        keys_salt=content.keys_salt,
-        scope=scope,
-        message=message,
-        face=FaceOpening(content.template, content.face_salt, content.template),
-        stretched=unlocked.stretched,
+    assert holder.prove().remembered
+    assert path.read_bytes() == before, "an app that is known costs no write"
+
+
+def test_prove__people_stand_above(holder: Holder) -> None:
+    """Level 3 by guardians' secret with the face alone or the password alone, on the real chain."""
+    chain, settings = holder.chain, holder.chain.settings
+    people = PeopleSecret.random()
+    unlocked = holder.open()
+    # guardians come by GuardianRecovery; here the leaf is enrolled with them from the start
+    content = replace(
+        unlocked.secrets,
+        name="peopled",
+        secret=random_element(),
+        guardian_commitment=people.commitment,
+        status=PassportStatus.PREPARED,
+        index=None,
     )
-    inputs = circuit_inputs(witness, PassportParameters.of(artifacts.circuit))
-    proof, _ = artifacts.prove(inputs, choose_prover(chain.settings))
-    return Presentation(
-        root=keys.leaf,
-        level=2,
-        nullifier=commitments.nullifier(content.secret, content.anchor, scope),
-        beneficiary=content.anchor,
-        nonce=0,
-        deadline=deadline,
-        proof=tuple(proof.evm_words()),
-    )
+    path = passports.passport_path(settings.data_dir, "peopled")
+    template = face.enrolment_template(holder.photos.first, settings, Silent())
+    params = KdfParams(os.urandom(32))
+    lock, keys = keyfile.password_lock(PASSWORD, params)
+    content = replace(content, **own_keys(template, keys.stretched, params))
+    locks = [lock, passport_file.face_lock(settings, template)]
+    keyfile.create(path, content, [*locks, PeopleLock(people.keypair.public)])
+    wish = enroll.EnrollRequest("peopled", holder.photos.first, PASSWORD)
+    enroll.enroll(settings, wish, developer_signer(1), Silent())
+    next_minute(chain)
+    consent = prove.prepare(settings, holder.ask(), Silent())
+    shown = []
+    for password, image, kinds in (
+        (None, holder.photos.again, {Kind.FACE, Kind.PEOPLE}),
+        (PASSWORD, None, {Kind.PASSWORD, Kind.PEOPLE}),
+        (PASSWORD, holder.photos.again, {Kind.FACE, Kind.PEOPLE}),
+        (PASSWORD, holder.photos.again, {Kind.FACE, Kind.PASSWORD}),
+    ):
+        given = prove.Keys("peopled", password, image, frozenset(kinds), people)
+        proved = prove.prove(settings, consent, given, Silent())
+        assert proved.file.level == (3 if Kind.PEOPLE in kinds else 2)
+        assert verify.verify_on_chain(settings, proved.file, Silent()).on_chain
+        shown.append(proved.file.nullifier)
+    assert len(set(shown)) == 1, "the pseudonym does not tell the kinds"
+    stranger = PeopleSecret.random()
+    given = prove.Keys("peopled", PASSWORD, None, frozenset({Kind.PASSWORD, Kind.PEOPLE}), stranger)
+    with pytest.raises(WrongSecret, match="guardians' parts do not open"):
+        prove.prove(settings, consent, given, Silent())
+    all_three = prove.Keys("peopled", PASSWORD, holder.photos.again, frozenset(Kind), people)
+    with pytest.raises(UsageFault, match="one kind of key, or two"):
+        prove.prove(settings, consent, all_three, Silent())
 
 
-def siblings(holder: Holder, index: int) -> list[int]:
-    with connection.connect(holder.chain.settings) as link:
-        return connection.tree(holder.chain.settings, link, Silent()).update_siblings(index)
+def test_prove__people_of_a_set_not_in_force__reverts(holder: Holder) -> None:
+    """The file may be opened by a set whose change waits on chain: it proves nothing yet."""
+    people, settings = PeopleSecret.random(), holder.chain.settings
+    keyfile.update(holder.open(), add=[PeopleLock(people.keypair.public)])
+    consent = prove.prepare(settings, holder.ask(), Silent())
+    kinds = frozenset({Kind.FACE, Kind.PEOPLE})
+    given = prove.Keys("holder", None, holder.photos.again, kinds, people)
+    with pytest.raises(WrongSecret, match="not, or not yet, in force"):
+        prove.prove(settings, consent, given, Silent())
 
 
-def identity_payload(keys: PublicKeys, anchor: str, *more: int) -> bytes:
-    return keccak256(b"".join(word(x) for x in (keys.identity, int(anchor, 16), *more)))
-
-
-def refused(chain: LocalChain, call: Call, reason: str) -> None:
-    with pytest.raises(RegistryRefusal) as caught:
-        chain.sender().quote(call)
-    assert caught.value.reason == reason
-
-
-def test_update__by_a_real_leaf_proof__kills_the_old_keys(holder: Holder) -> None:
-    chain, unlocked = holder.chain, holder.open()
-    content, keys = unlocked.secrets, public_keys(unlocked)
-    enroll_stranger(chain, chain_time(chain) + 600)
-    old_proof = holder.prove().file
-    new_root = commitments.keys_root(keys.face, keys.password, keys.guardian, random_salt())
-    payload = identity_payload(keys, content.anchor, new_root)
-    shown = leaf_presentation(holder, unlocked, UPDATE_PURPOSE, payload)
-    path = siblings(holder, 0)
-
-    def update(root: int, presentation: Presentation) -> Call:
-        return chain.registry.update(
-            keys.identity, content.anchor, keys.root, root, path, presentation
-        )
-
-    refused(chain, update(new_root + 1, shown), "registry: proof is not valid")
-    wrong = leaf_presentation(holder, unlocked, REVOKE_PURPOSE, payload)
-    refused(chain, update(new_root, wrong), "registry: proof is not valid")
-    assert chain.sender().send("update", update(new_root, shown)).succeeded
-    record = chain.registry.passport(keys.identity, content.anchor)
-    assert (record.epoch, record.status) == (1, PassportStatus.ACTIVE)
-    with connection.connect(chain.settings) as link:
-        tree = connection.tree(chain.settings, link, Silent())
-        # an update hides nothing: the tree before it is found by replaying the events
-        before = connection.earlier_tree(chain.settings, link, tree, old_proof.root)
-    assert before is not None
-    assert before.find(keys.leaf) == 0
-    assert tree.find(keys.leaf) is None
-    assert tree.tree.leaf(0) == commitments.leaf(keys.identity, content.anchor, new_root, 1)
-    pass_time(chain, 121)
-    with pytest.raises(RegistryRefusal) as caught:
-        verify.send(chain.settings, old_proof, developer_signer(1), Silent())
-    assert caught.value.reason == "registry: root is not accepted"
-
-
-def test_revoke__by_a_real_leaf_proof__ends_the_passport(holder: Holder) -> None:
-    chain, unlocked = holder.chain, holder.open()
-    content, keys = unlocked.secrets, public_keys(unlocked)
-    payload = identity_payload(keys, content.anchor)
-    shown = leaf_presentation(holder, unlocked, REVOKE_PURPOSE, payload)
-    call = chain.registry.revoke(
-        keys.identity, content.anchor, keys.root, siblings(holder, 0), shown
-    )
-    assert chain.sender().send("revoke", call).succeeded
-    assert chain.registry.passport(keys.identity, content.anchor).status is PassportStatus.REVOKED
-    refused(chain, call, "registry: passport is revoked")
+def test_prove__an_app_that_wants_people__says_whom_to_ask() -> None:
+    own = prove.Keys("holder", PASSWORD, Path("now.jpg"))
+    prove.require_kinds(own, 2)
+    with pytest.raises(UsageFault, match="wants your people") as caught:
+        prove.require_kinds(own, 3)
+    assert "mip guardian ask" in str(caught.value.hint)
+    people = replace(own, kinds=frozenset({Kind.FACE, Kind.PEOPLE}))
+    with pytest.raises(UsageFault, match="showing the people needs it"):
+        prove.require_kinds(people, 3)
+    prove.require_kinds(replace(people, people=PeopleSecret.random()), 3)

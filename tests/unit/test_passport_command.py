@@ -10,16 +10,25 @@ import pty
 import subprocess
 import sys
 import termios
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from mip_cli.cli import main
+from mip_cli.config import load_settings
 from mip_cli.crypto.field import random_element, random_salt
 from mip_cli.crypto.kdf import KdfParams
+from mip_cli.crypto.people import PeopleSecret
+from mip_cli.flows import demo_photos, face, passport_file
+from mip_cli.flows.passport_file import Factors
+from mip_cli.flows.passport_keys import own_keys
+from mip_cli.progress import Silent
 from mip_cli.store import keyfile, passports
+from mip_cli.store.guardian_codec import GuardianState, Member, SetRecord
 from mip_cli.store.secrets_codec import PassportSecrets, PassportStatus
+from mip_cli.store.slots import PeopleLock
 from mip_cli.units import Address, Epoch
 
 PASSWORD = "correct horse battery staple"
@@ -31,10 +40,19 @@ class Stdin(io.TextIOWrapper):
 
 
 @pytest.fixture(scope="module")
-def data_dir(tmp_path_factory):
-    """A data folder with one real passport: production Argon2id."""
+def photos(tmp_path_factory):
+    return demo_photos.find(None, tmp_path_factory.mktemp("photos"))
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory, photos):
+    """A data folder with one real passport: production Argon2id, a real face."""
     folder = tmp_path_factory.mktemp("data")
     folder.chmod(0o700)
+    own = replace(load_settings(), data_dir=folder, keyring="off")
+    template = face.enrolment_template(photos.first, own, Silent())
+    params = KdfParams(os.urandom(32))
+    lock, keys = keyfile.password_lock(PASSWORD.encode(), params)
     content = PassportSecrets(
         name="default",
         status=PassportStatus.ENROLLED,
@@ -43,35 +61,36 @@ def data_dir(tmp_path_factory):
         anchor=Address("0x" + "Ab" * 20),
         anchor_key=os.urandom(32),
         epoch=Epoch(3),
-        face_spec="dlib-128/1",
-        face_spec_id=7,
-        template=(1, -2, 3),
-        face_salt=random_salt(),
-        keys_salt=random_salt(),
-        guardian_salt=random_salt(),
-        password_kdf=KdfParams(os.urandom(32)),
+        guardian_commitment=random_salt(),
         chain_id=31337,
         registry=Address("0x" + "Cd" * 20),
         index=5,
+        **own_keys(template, keys.stretched, params),
     )
-    keyfile.create(passports.passport_path(folder, "default"), content, PASSWORD.encode())
+    locks = [lock, passport_file.face_lock(own, template)]
+    keyfile.create(passports.passport_path(folder, "default"), content, locks)
     return folder, content
 
 
 @pytest.fixture
 def settings(data_dir, monkeypatch):
     monkeypatch.setenv("MIP_DATA_DIR", str(data_dir[0]))
+    monkeypatch.setenv("MIP_KEYRING", "off")
     monkeypatch.setattr(sys, "stdin", Stdin(PASSWORD.encode()))
     before = os.umask(0o022)
     yield
     os.umask(before)
 
 
-def test_show__json_without_secrets(settings, data_dir, capsys):
-    assert main(["passport", "show", "--json", "--password-file", "-"]) == 0
+def show_with(photo: Path) -> list[str]:
+    return ["passport", "show", "--json", "--image", str(photo), "--password-file", "-"]
+
+
+def test_show__json_without_secrets(settings, data_dir, photos, capsys):
+    assert main(show_with(photos.again)) == 0
     out = capsys.readouterr().out
     assert json.loads(out) == {
-        "schema": "mip.passport.show/1",
+        "schema": "mip.passport.show/2",
         "name": "default",
         "status": "enrolled",
         "created": datetime.fromtimestamp(1_790_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -82,13 +101,93 @@ def test_show__json_without_secrets(settings, data_dir, capsys):
         "epoch": 3,
         "face_spec": "dlib-128/1",
         "kinds": ["face", "password"],
+        "opened_by": ["password", "face"],
+        "people": None,
+        "device_secret": "file",
+        "apps": 0,
+        "replacing": False,
     }
 
 
-def test_show__wrong_password_quotes_nothing(settings, capsys, monkeypatch):
+def test_show__guardians(settings, data_dir, photos, capsys, monkeypatch):
+    folder, content = data_dir
+    path = passports.passport_path(folder, "default")
+    before = path.read_bytes()
+    factors = Factors(PASSWORD.encode(), photos.again)
+    own = replace(load_settings(), data_dir=folder, keyring="off")
+    unlocked = passport_file.unlock(own, "default", factors, Silent()).unlocked
+    people = PeopleSecret.random()
+    members = tuple(
+        Member(f"friend {i}", bytes([i]) * 16, i + 1, bytes([i]) * 32, i, i) for i in range(3)
+    )
+    fillers = tuple(range(100, 113))
+    digests = (bytes(32),) * 3
+    record = SetRecord(2, 3, 1, people.commitment, people.keypair.public, digests, members, fillers)
+    with_people = replace(content, guardians=GuardianState(active=record))
+    keyfile.update(unlocked, with_people, add=[PeopleLock(people.keypair.public)])
+    assert main(show_with(photos.again)) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["people"] == {"guardians": 3, "threshold": 2, "quorum": 3}
+    assert shown["kinds"] == ["face", "password", "people"]
+    assert shown["opened_by"] == ["password", "face", "people"]
+    monkeypatch.setattr(sys, "stdin", Stdin(PASSWORD.encode()))
+    assert main([a for a in show_with(photos.again) if a != "--json"]) == 0
+    text = capsys.readouterr().out
+    assert "2 of 3 guardians, 3 once it is frozen" in text
+    assert "friend" not in text
+    # guardians and password open it too, on any device
+    others = Factors(password=PASSWORD.encode(), people=people)
+    elsewhere = replace(own, data_dir=folder / "elsewhere")
+    opened = passport_file.open_passport(elsewhere, path, others, Silent())
+    assert opened.people_key == people.people_key
+    assert opened.unlocked.secrets == with_people
+    path.write_bytes(before)
+
+
+def test_show__password_alone__says_what_is_missing(settings, data_dir, capsys):
+    assert main(["passport", "show", "--password-file", "-"]) == 5
+    error = capsys.readouterr().err
+    assert "opens with two of password, face, given is password" in error
+    assert "--image FILE, a fresh photo" in error
+
+
+def test_show__another_face__is_counted_and_releases_nothing(
+    settings, data_dir, photos, capsys, monkeypatch
+):
+    attempts = data_dir[0] / "device" / "attempts.json"
+    assert main(show_with(photos.other)) == 1
+    assert json.loads(capsys.readouterr().out)["error"]["kind"] == "FaceMismatch"
+    (count,) = json.loads(attempts.read_bytes())["attempts"].values()
+    assert count["failed"] == 1
+    monkeypatch.setattr(sys, "stdin", Stdin(b"a wrong password"))
+    assert main(show_with(photos.other)) == 5, "the password is the first thing to tell"
+    (count,) = json.loads(attempts.read_bytes())["attempts"].values()
+    assert count["failed"] == 1, "no photo is compared before a second kind is right"
+    monkeypatch.setattr(sys, "stdin", Stdin(PASSWORD.encode()))
+    assert main(show_with(photos.again)) == 0
+    assert json.loads(attempts.read_bytes())["attempts"] == {}
+
+
+def test_show__too_many_faces__closes_also_for_the_right_one(
+    settings, data_dir, photos, capsys, monkeypatch
+):
+    attempts = data_dir[0] / "device" / "attempts.json"
+    for _ in range(5):
+        monkeypatch.setattr(sys, "stdin", Stdin(PASSWORD.encode()))
+        assert main(show_with(photos.other)) == 1
+    capsys.readouterr()
+    monkeypatch.setattr(sys, "stdin", Stdin(PASSWORD.encode()))
+    assert main(show_with(photos.again)) == 5
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert error["kind"] == "KeyLocked"
+    assert "closed for 60 minutes more" in error["message"]
+    attempts.unlink()
+
+
+def test_show__wrong_password_quotes_nothing(settings, photos, capsys, monkeypatch):
     monkeypatch.setenv("MIP_DEBUG", "1")
     monkeypatch.setattr(sys, "stdin", Stdin(b"canary canary"))
-    assert main(["passport", "show", "--json", "--password-file", "-"]) == 5
+    assert main(show_with(photos.again)) == 5
     output = capsys.readouterr()
     assert json.loads(output.out)["error"]["kind"] == "WrongSecret"
     assert "canary" not in output.out + output.err
@@ -150,12 +249,13 @@ def on_a_terminal(command: list[str], *typed: bytes) -> tuple[int, str]:
     return process.wait(timeout=20), shown.decode()
 
 
-def show_command(data_dir: Path) -> list[str]:
-    return ["-m", "mip_cli", "--data-dir", str(data_dir), "passport", "show"]
+def show_command(data_dir: Path, photo: Path) -> list[str]:
+    command = ["-m", "mip_cli", "--data-dir", str(data_dir), "passport", "show"]
+    return [*command, "--image", str(photo)]
 
 
-def test_terminal__password_is_asked_and_not_echoed(data_dir):
-    code, shown = on_a_terminal(show_command(data_dir[0]), PASSWORD.encode() + b"\n")
+def test_terminal__password_is_asked_and_not_echoed(data_dir, photos):
+    code, shown = on_a_terminal(show_command(data_dir[0], photos.again), PASSWORD.encode() + b"\n")
     assert code == 0, shown
     assert shown.startswith("password of passport default: ")
     assert "registry" in shown
@@ -163,14 +263,14 @@ def test_terminal__password_is_asked_and_not_echoed(data_dir):
     assert "\x1b[3" not in shown, "no colour was wanted"
 
 
-def test_terminal__interrupt_at_the_prompt(data_dir):
-    code, shown = on_a_terminal(show_command(data_dir[0]), b"\x03")
+def test_terminal__interrupt_at_the_prompt(data_dir, photos):
+    code, shown = on_a_terminal(show_command(data_dir[0], photos.again), b"\x03")
     assert code == 130
     assert "mip: error: interrupted" in shown
 
 
-def test_terminal__end_of_input_at_the_prompt(data_dir):
-    code, shown = on_a_terminal(show_command(data_dir[0]), b"\x04")
+def test_terminal__end_of_input_at_the_prompt(data_dir, photos):
+    code, shown = on_a_terminal(show_command(data_dir[0], photos.again), b"\x04")
     assert code == 2
     assert "mip: error: no password was given" in shown
 

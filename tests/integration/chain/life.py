@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -64,6 +65,12 @@ class Life:
         self.holder = Holder(1, self.sender.address)
         self.set = guardians()
         self._sent = 0
+
+    def again(self, journal: str) -> Life:
+        """Return the same life, to be gone on with under another journal."""
+        found = copy.copy(self)
+        found.sender = self.chain.sender(journal=journal)
+        return found
 
     # what anybody sees
 

@@ -114,7 +114,7 @@ def test_deploy__addresses_do_not_depend_on_who_pays_or_which_node(chain, start_
     require_deployment(other.rpc, found.deployment)
     assert run(other).created == 0
     sender = other.sender()
-    sender.send("enrol", other_registry(other, found).enroll(1, 2))
+    sender.send("enrol", other_registry(other, found).enroll(1, 2, 3))
     assert other_registry(other, found).size() == 1
 
 
@@ -130,13 +130,25 @@ def test_record__names_what_was_deployed(chain) -> None:
     assert raw["schema"] == "mip.deployment/1"
     assert raw["development"] is True
     assert len(raw["source"]["commit"]) == 40
-    assert len(raw["verifying_keys"]["passport"]) == 64
+    assert {len(found) for found in raw["verifying_keys"].values()} == {64}
+    assert raw["verifying_keys"].keys() == {"passport", "guardian_approval"}
+    assert list(raw["contracts"]) == [
+        "Poseidon2",
+        "PassportVerifier",
+        "GuardianVerifier",
+        "GuardianRecovery",
+        "PassportRegistry",
+        "PseudonymEpochs",
+        "PassportClaim",
+        "PassportVote",
+        "PassportVault",
+    ]
     assert "vyper 0.4.3" in raw["contracts"]["PassportRegistry"]["compiler"]
     assert flow.load_deployment(chain.settings, 31337) == chain.deployment
     assert path.stat().st_mode & 0o777 == 0o644
 
 
-@pytest.mark.parametrize("number", [1, 3])
+@pytest.mark.parametrize("number", [1, 4])
 @pytest.mark.parametrize("step", STEPS)
 def test_deploy__killed_at_a_journal_step__completes_without_a_second_transaction(
     start_chain, chain, tmp_path, step, number

@@ -228,7 +228,7 @@ def test_commands__speak_json(tmp_path, free_port, monkeypatch) -> None:
         assert all(step["present"] for step in plan["steps"])
         ahead = run(dev, "advance", "--hours", "0.5")
         assert (ahead["schema"], ahead["seconds"]) == ("mip.dev.advance/1", 1800)
-        run(dev, "advance", "--hours", "0", code=2)
+        assert runner.invoke(dev, ["advance", "--hours", "0"]).exit_code == 2
         done = run(deploy, "--rpc-url", up["rpc_url"], "--key-file", up["key_file"])
         assert (done["deployed"], done["contracts"]) == (0, up["contracts"])
     finally:

@@ -7,8 +7,17 @@ from dataclasses import replace
 
 import pytest
 
+from mip_cli.chain.abi import checksum
 from mip_cli.chain.app import App, parse_invocation
-from mip_cli.chain.deployments import REGISTRY
+from mip_cli.chain.deployments import (
+    CIRCUITS,
+    EPOCHS,
+    GUARDIAN_VERIFIER,
+    POSEIDON2,
+    RECOVERY,
+    REGISTRY,
+    VERIFIER,
+)
 from mip_cli.chain.devnet import developer_signer
 from mip_cli.chain.faults import NodeUntrusted
 from mip_cli.chain.index import parse_index, sync
@@ -21,9 +30,9 @@ from mip_cli.crypto.binding import keccak256, message_of, scope_of
 from mip_cli.crypto.commitments import leaf
 from mip_cli.crypto.lean_tree import LeanTree
 from mip_cli.errors import WrongChain
+from mip_cli.flows.deploy import key_words, load_suite
 from mip_cli.models import Presentation
 from mip_cli.units import Address, Commitment, Nullifier
-from mip_cli.zk.artifacts import load_key
 
 OUTSIDER = Address("0x00000000000000000000000000000000DeaDBeef")
 
@@ -37,6 +46,7 @@ def enrolments(chain, count, first=1):
             chain.registry.address,
             Commitment(first + i),
             Commitment(1000 + first + i),
+            Commitment(2000 + first + i),
             deadline,
         )
         for i in range(count)
@@ -44,7 +54,9 @@ def enrolments(chain, count, first=1):
 
 
 def leaves_of(batch):
-    return [leaf(e.identity_commitment, e.anchor, e.keys_root, 0) for e in batch]
+    return [
+        leaf(e.identity_commitment, e.anchor, e.keys_root, e.guardian_commitment) for e in batch
+    ]
 
 
 def test_scope_and_message__equal_the_contract(chain) -> None:
@@ -61,14 +73,14 @@ def test_scope_and_message__equal_the_contract(chain) -> None:
 def test_enrol__every_way_gives_the_leaf_python_computes(start_chain) -> None:
     chain = start_chain()
     registry, sender = chain.registry, chain.sender()
-    single = sender.send("single", registry.enroll(5001, 6001))
+    single = sender.send("single", registry.enroll(5001, 6001, 7001))
     assert single.succeeded
     assert registry.passport(5001, sender.address).status is PassportStatus.ACTIVE
     signed = enrolments(chain, 1, first=50)[0]
     sender.send("signed", registry.enroll_signed(signed))
     batch = enrolments(chain, 5)
     sender.send("batch", registry.enroll_batch(batch))
-    leaves = [leaf(5001, sender.address, 6001, 0), *leaves_of([signed, *batch])]
+    leaves = [leaf(5001, sender.address, 6001, 7001), *leaves_of([signed, *batch])]
     assert registry.size() == 7
     assert registry.root() == LeanTree(leaves).root
     assert registry.depth() == 3
@@ -86,9 +98,9 @@ def test_enrol__every_way_gives_the_leaf_python_computes(start_chain) -> None:
 def test_enrol_twice__reverts_with_plain_words(start_chain) -> None:
     chain = start_chain()
     sender = chain.sender()
-    sender.send("first", chain.registry.enroll(1, 2))
+    sender.send("first", chain.registry.enroll(1, 2, 3))
     with pytest.raises(RegistryRefusal) as caught:
-        sender.send("second", chain.registry.enroll(1, 2))
+        sender.send("second", chain.registry.enroll(1, 2, 3))
     assert caught.value.reason == "registry: passport is already enrolled"
     assert chain.nonce(1) == 1
 
@@ -139,60 +151,86 @@ def test_index__after_a_reorg_equals_a_clean_rebuild(start_chain) -> None:
     assert index.tree.root == registry.root()
 
 
-def test_update_siblings__lead_inside_the_peak() -> None:
-    from mip_cli.chain.index import TreeIndex
-
-    for size in (1, 2, 3, 7, 8, 13):
-        tree = LeanTree(range(1, size + 1))
-        index = TreeIndex(31337, OUTSIDER, 0, 0, bytes(32), tree)
-        for position in range(size):
-            found = index.update_siblings(position)
-            assert 0 not in found
-            assert found == tree.siblings(position)[: len(found)]
-        assert len(index.update_siblings(size - 1)) == (size & -size).bit_length() - 1
-
-
-def test_verify_deployment__all_well_and_one_thing_changed(chain) -> None:
-    words = load_key(chain.settings, "passport").key.evm_words()
-    checks = verify_deployment(chain.rpc, chain.deployment, words)
+def test_verify_deployment__all_well_and_one_key_changed(chain) -> None:
+    keys = key_words(chain.settings)
+    checks = verify_deployment(chain.rpc, chain.deployment, keys)
     assert {check.state for check in checks} == {CheckState.OK}
-    require_deployment(chain.rpc, chain.deployment, words)
-    other = [*words[:-1], words[-1] ^ 1]
-    assert verify_deployment(chain.rpc, chain.deployment, other)[-1].state is CheckState.FAIL
-    with pytest.raises(WrongChain, match="another verifying key"):
-        require_deployment(chain.rpc, chain.deployment, other)
+    assert keys.keys() == set(CIRCUITS.values()) == chain.deployment.verifying_keys.keys()
+    require_deployment(chain.rpc, chain.deployment, keys)
+    for verifier, circuit in CIRCUITS.items():
+        words = keys[circuit]
+        other = {**keys, circuit: [*words[:-1], words[-1] ^ 1]}
+        failed = [
+            (check.name, check.text)
+            for check in verify_deployment(chain.rpc, chain.deployment, other)
+            if check.state is CheckState.FAIL
+        ]
+        text = f"the {verifier} on chain holds another verifying key than this machine"
+        assert failed == [(f"verifying key {circuit}", text)]
+        with pytest.raises(WrongChain, match="another verifying key"):
+            require_deployment(chain.rpc, chain.deployment, other)
 
 
-@pytest.mark.parametrize("changed", ["chain_id", "block_hash", "code_hash", "address"])
-def test_verify_deployment__another_chain_or_code__fails(chain, changed) -> None:
-    record = chain.deployment
-    if changed == "chain_id":
-        record = replace(record, chain_id=1337)
-    elif changed == "block_hash":
-        record = replace(record, block_hash=bytes(32))
-    else:
-        value = {"code_hash": bytes(32), "address": OUTSIDER}[changed]
-        contracts = tuple(
-            replace(c, **{changed: value}) if c.name == REGISTRY else c for c in record.contracts
-        )
-        record = replace(record, contracts=contracts)
+@pytest.mark.parametrize("changed", ["chain_id", "block_hash"])
+def test_verify_deployment__another_chain__fails(chain, changed) -> None:
+    value = {"chain_id": 1337, "block_hash": bytes(32)}[changed]
     with pytest.raises(WrongChain):
+        require_deployment(chain.rpc, replace(chain.deployment, **{changed: value}))
+
+
+def changed_record(record, name, **changes):
+    contracts = tuple(replace(c, **changes) if c.name == name else c for c in record.contracts)
+    return replace(record, contracts=contracts)
+
+
+CORE = (POSEIDON2, VERIFIER, GUARDIAN_VERIFIER, RECOVERY, REGISTRY, EPOCHS)
+
+
+@pytest.mark.parametrize("name", CORE)
+def test_verify_deployment__other_code__fails(chain, name) -> None:
+    require_deployment(chain.rpc, chain.deployment)
+    for changes in ({"code_hash": bytes(32)}, {"address": OUTSIDER}):
+        with pytest.raises(WrongChain, match="other code|there is no"):
+            require_deployment(chain.rpc, changed_record(chain.deployment, name, **changes))
+
+
+@pytest.mark.parametrize(
+    ("name", "user"),
+    [
+        (POSEIDON2, REGISTRY),
+        (VERIFIER, REGISTRY),
+        (RECOVERY, REGISTRY),
+        (GUARDIAN_VERIFIER, RECOVERY),
+        (REGISTRY, EPOCHS),
+    ],
+)
+def test_verify_deployment__contracts_that_use_another__fails(start_chain, name, user) -> None:
+    """The recorded contract is a true copy, but not the one that the others use."""
+    chain = start_chain()
+    part = next(p for p in load_suite(chain.settings, examples=False).parts if p.name == name)
+    wish = {"from": developer_signer(0).address, "data": "0x" + part.init_code.hex()}
+    sent = chain.rpc.call("eth_sendTransaction", {**wish, "gas": hex(10_000_000)})
+    copy = chain.rpc.call("eth_getTransactionReceipt", sent)["contractAddress"]
+    record = changed_record(chain.deployment, name, address=checksum(copy))
+    with pytest.raises(WrongChain, match=f"the {user} uses the {name} at"):
         require_deployment(chain.rpc, record)
 
 
 def test_verify_deployment__development_key_on_a_public_chain__fails(chain, monkeypatch) -> None:
-    words = load_key(chain.settings, "passport").key.evm_words()
+    keys = key_words(chain.settings)
     record = replace(chain.deployment, chain_id=5)
     monkeypatch.setattr(chain.rpc, "chain_id", lambda: 5)  # as a node of that chain answers
     monkeypatch.setattr(chain.rpc, "require_chain", lambda _: None)
     failed = [
         check.text
-        for check in verify_deployment(chain.rpc, record, words)
+        for check in verify_deployment(chain.rpc, record, keys)
         if check.state is CheckState.FAIL
     ]
-    assert failed == ["the verifier holds a development key on a chain that is not local"]
+    assert failed == [
+        f"the {name} holds a development key on a chain that is not local" for name in CIRCUITS
+    ]
     with pytest.raises(WrongChain, match="development key on a chain that is not local"):
-        require_deployment(chain.rpc, record, words)
+        require_deployment(chain.rpc, record, keys)
 
 
 def test_app__states_its_purpose_and_refuses_a_bad_proof(chain) -> None:

@@ -234,7 +234,7 @@ def test_send__to_another_chain__signs_nothing(node) -> None:
 
 def test_send__a_revert_in_the_block__tells_the_reason(start_chain) -> None:
     chain = start_chain()
-    enrol = chain.registry.enroll(1, 2)
+    enrol = chain.registry.enroll(1, 2, 3)
     chain.rpc.call("anvil_setAutomine", False)
     with pytest.raises(TransactionPending):
         chain.sender(timeout=0.1).send("first", enrol)
@@ -325,7 +325,7 @@ def test_send__a_forged_receipt__is_refused(node) -> None:
 def test_index__a_node_that_hides_passports__is_found_out(start_chain) -> None:
     chain = start_chain()
     for number in (1, 2, 3):
-        chain.sender().send(f"enrol {number}", chain.registry.enroll(number, 7))
+        chain.sender().send(f"enrol {number}", chain.registry.enroll(number, 7, 3))
 
     def hide(asked: str, result: object) -> object:
         return result[:-1] if asked == "eth_getLogs" else result

@@ -8,6 +8,7 @@ import pytest
 
 from mip_cli.chain.index import TreeIndex, parse_index
 from mip_cli.crypto.lean_tree import LeanTree
+from mip_cli.crypto.poseidon2 import compress
 from mip_cli.units import Address
 
 REGISTRY = Address("0x5FbDB2315678afecb367f032d93F642f64180aa3")
@@ -42,6 +43,28 @@ def test_earlier__beyond_the_limit__gives_none() -> None:
     root = LeanTree(range(1, 6)).root
     assert index.earlier(root, limit=4) is not None
     assert index.earlier(root, limit=3) is None
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 7, 8, 13])
+def test_update_siblings__lead_to_the_peak_and_from_the_largest_to_the_root(size: int) -> None:
+    index = index_of(size)
+    largest = 1 << size.bit_length() - 1
+    for position in range(size):
+        found = index.update_siblings(position)
+        assert 0 not in found
+        assert found == index.tree.siblings(position)[: len(found)]
+        height = (position ^ size).bit_length() - 1
+        to_root = position < largest < size
+        assert len(found) == height + to_root
+        node = index.tree.leaf(position)
+        for level, sibling in enumerate(found[:height]):
+            right = position >> level & 1
+            node = compress(sibling, node) if right else compress(node, sibling)
+        assert node == index.tree.levels[height][position >> height]
+        if to_root:
+            assert compress(node, found[-1]) == index.tree.root
+    with pytest.raises(IndexError):
+        index.update_siblings(size)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 7, 64])

@@ -12,6 +12,8 @@ from mip_cli.chain.reasons import REASONS
 from mip_cli.chain.reverts import (
     ERROR_SELECTOR,
     AppRefusal,
+    EpochRefusal,
+    RecoveryRefusal,
     RegistryRefusal,
     VerifierRefusal,
     refusal,
@@ -58,6 +60,8 @@ def test_words__are_clauses() -> None:
     [
         ("registry: root is not accepted", RegistryRefusal),
         ("verifier: key point is zero", VerifierRefusal),
+        ("recovery: delay is not over", RecoveryRefusal),
+        ("epochs: nonce is not the present epoch", EpochRefusal),
         ("vote: passport has voted", AppRefusal),
         ("shop: sold out", AppRefusal),
     ],

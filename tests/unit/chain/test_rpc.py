@@ -7,9 +7,9 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 
-from mip_cli.chain.endpoint import parse_endpoint
 from mip_cli.chain.faults import NodeRefused, NodeUntrusted
 from mip_cli.chain.rpc import RpcClient, hexbytes, printable, quantity
+from mip_cli.endpoint import parse_endpoint
 from mip_cli.errors import ConfigInvalid, NetworkDown, WrongChain
 from tests.unit.chain.conftest import Node, raw, reply, result
 

@@ -1,4 +1,4 @@
-"""The address of a node: what may be shown of it, and what may not.
+"""The address of a node, what may be shown of it, and a limit to the time it may take.
 
 Only scheme, host and port appear in messages: paths and user names of hosted nodes are secrets.
 """
@@ -6,7 +6,10 @@ Only scheme, host and port appear in messages: paths and user names of hosted no
 from __future__ import annotations
 
 import base64
+import contextlib
 import ipaddress
+import socket
+import threading
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -48,18 +51,20 @@ class Endpoint:
             return False
 
 
-def parse_endpoint(url: str) -> Endpoint:
+def parse_endpoint(
+    url: str, *, what: str = "the RPC URL", example: str = "http://127.0.0.1:8545"
+) -> Endpoint:
     """Check a node URL; raise ``ConfigInvalid`` for anything but http and https with a host."""
-    hint = "use a URL such as http://127.0.0.1:8545"
+    hint = f"use a URL such as {example}"
     if any(ord(c) <= 32 or ord(c) > 126 for c in url):
-        raise ConfigInvalid("the RPC URL holds blanks or non-ASCII characters", hint=hint)
+        raise ConfigInvalid(f"{what} holds blanks or non-ASCII characters", hint=hint)
     try:
         parts: SplitResult = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise ConfigInvalid("the RPC URL cannot be understood", hint=hint) from None
+        raise ConfigInvalid(f"{what} cannot be understood", hint=hint) from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigInvalid("the RPC URL must start with http:// or https:// and a host", hint=hint)
+        raise ConfigInvalid(f"{what} must start with http:// or https:// and a host", hint=hint)
     secure = parts.scheme == "https"
     authorization = None
     if parts.username is not None:
@@ -69,3 +74,25 @@ def parse_endpoint(url: str) -> Endpoint:
     if parts.query:
         target += "?" + parts.query
     return Endpoint(secure, parts.hostname, port or (443 if secure else 80), target, authorization)
+
+
+class Watchdog:
+    """Cuts a connection at a deadline: a socket timeout alone lets a node drip for ever."""
+
+    def __init__(self, sock: socket.socket, seconds: float) -> None:
+        self.fired = False
+        self._sock = sock
+        self._timer = threading.Timer(seconds, self._cut)
+        self._timer.daemon = True
+
+    def _cut(self) -> None:
+        self.fired = True
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
+
+    def __enter__(self) -> Watchdog:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
