@@ -27,10 +27,13 @@ DEPLOYABLES = (
     "PassportRegistry.vy",
     "GuardianRecovery.vy",
     "PseudonymEpochs.vy",
+    "IssuerRegistry.vy",
+    "PredicateGate.vy",
     "Groth16Verifier.vy",
     "examples/PassportClaim.vy",
     "examples/PassportVote.vy",
     "examples/PassportVault.vy",
+    "examples/AgeGate.vy",
 )
 INTERFACES = (
     "interfaces/IPassportRegistry.vyi",
@@ -38,6 +41,9 @@ INTERFACES = (
     "interfaces/IGroth16Verifier.vyi",
     "interfaces/IGuardianRecovery.vyi",
     "interfaces/IPseudonymEpochs.vyi",
+    "interfaces/IIssuerRegistry.vyi",
+    "interfaces/IPredicateGate.vyi",
+    "interfaces/IPredicateApp.vyi",
 )
 SCHEMA = "mip.contract/1"
 
