@@ -40,7 +40,10 @@ doctor: setup
 	$(BIN)/mip doctor
 
 .PHONY: test
-test: setup test-fast test-circuits test-contracts test-ape test-integration test-e2e
+test: setup test-tools test-fast test-circuits test-contracts test-ape test-integration test-e2e
+
+.PHONY: test-tools
+test-tools: tests/node/node_modules/.installed
 
 .PHONY: test-fast test-circuits test-contracts test-ape test-integration test-e2e
 test-fast:
@@ -54,7 +57,7 @@ test-contracts:
 test-ape:
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ape compile --force
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ape test tests/ape
-test-integration:
+test-integration: test-tools
 	$(BIN)/pytest -q tests/integration
 test-e2e:
 	$(BIN)/pytest -q tests/e2e
@@ -78,6 +81,12 @@ bench: setup bench/node_modules/.installed
 
 bench/node_modules/.installed: $(VENV)/.installed bench/package-lock.json
 	cd bench
+	PATH="$(CURDIR)/$(BIN):$$PATH" npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error
+	touch node_modules/.installed
+
+# a real IPFS node for the integration tests; it runs without the scripts of its packages
+tests/node/node_modules/.installed: $(VENV)/.installed tests/node/package-lock.json
+	cd tests/node
 	PATH="$(CURDIR)/$(BIN):$$PATH" npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error
 	touch node_modules/.installed
 
@@ -106,8 +115,8 @@ lock: $(VENV)/bin/uv
 	done
 	$(BIN)/uv pip compile pyproject.toml --python-version 3.11 --extra fast --extra plot --group dev -c requirements/build.txt --generate-hashes --no-emit-index-url -q -o requirements/dev.txt
 	$(BIN)/uv pip compile pyproject.toml --python-version 3.11 --extra fast --extra plot -c requirements/dev.txt --generate-hashes --no-emit-index-url -q -o requirements/runtime.txt
-	for folder in circuits bench; do
+	for folder in circuits bench tests/node; do
 		cd "$(CURDIR)/$$folder"
 		PATH="$(CURDIR)/$(BIN):$$PATH" npm install --ignore-scripts --package-lock-only --omit-lockfile-registry-resolved=false
-		../$(BIN)/python ../scripts/strip_lock_urls.py package-lock.json
+		"$(CURDIR)/$(BIN)/python" "$(CURDIR)/scripts/strip_lock_urls.py" package-lock.json
 	done

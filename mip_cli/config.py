@@ -18,12 +18,13 @@ from pathlib import Path
 from mip_cli.errors import ConfigInvalid
 
 DEFAULT_RPC_URL = "http://127.0.0.1:8545"
+DEFAULT_IPFS_URL = "http://127.0.0.1:5001"
 LOCAL_CHAIN_IDS = frozenset({31337, 1337})
 """Chains on which development proving keys are accepted."""
 
 _PR_SET_DUMPABLE = 4
 _PACKAGE_PARENT = Path(__file__).resolve().parent.parent
-_KEYS = ("rpc_url", "build_dir", "model_dir", "face_backend", "prover", "keyring")
+_KEYS = ("rpc_url", "ipfs_url", "build_dir", "model_dir", "face_backend", "prover", "keyring")
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Settings:
     """Root of the source tree when running from one, else None."""
     rpc_url: str = DEFAULT_RPC_URL
     """JSON-RPC endpoint of the chain."""
+    ipfs_url: str = DEFAULT_IPFS_URL
+    """RPC port of the holder's own IPFS node."""
     model_dir: Path | None = None
     """Folder with optional face models; None means those of build and cache."""
     face_backend: str = "dlib-cc0"
@@ -90,6 +93,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         build_dir=Path(values.get("build_dir", default_build)),
         checkout=checkout,
         rpc_url=values.get("rpc_url", DEFAULT_RPC_URL),
+        ipfs_url=values.get("ipfs_url", DEFAULT_IPFS_URL),
         model_dir=Path(values["model_dir"]) if "model_dir" in values else None,
         face_backend=values.get("face_backend", "dlib-cc0"),
         prover=values.get("prover", "auto"),

@@ -72,6 +72,11 @@ rpc_option = setting_option(
 )
 """Overrides ``settings.rpc_url``; adds no parameter."""
 
+ipfs_option = setting_option(
+    "--ipfs-url", "ipfs_url", metavar="URL", help="RPC port of your IPFS node."
+)
+"""Overrides ``settings.ipfs_url``; adds no parameter."""
+
 password_file_option = click.option(
     "--password-file",
     type=click.Path(dir_okay=False, allow_dash=True),

@@ -11,11 +11,12 @@ from mip_cli.cli._failure import print_line
 from mip_cli.cli._options import example, json_option, with_settings
 from mip_cli.config import Settings
 from mip_cli.errors import CheckFailed
-from mip_cli.flows import demo as flow
-from mip_cli.flows.demo import Scene
+from mip_cli.flows import demo as passport_chapter
+from mip_cli.flows import demo_recovery
+from mip_cli.flows.demo_stage import Scene
 
 SCHEMA = "mip.demo/1"
-CHAPTERS = {"passport": flow.passport}
+CHAPTERS = {"passport": passport_chapter.passport, "recovery": demo_recovery.recovery}
 
 
 class _Teller:
@@ -54,6 +55,8 @@ def demo(settings: Settings, chapter: str | None, photos: Path | None, as_json: 
     scenes: dict[str, list[Scene]] = {}
     for name, play in CHAPTERS.items():
         if chapter in (None, name):
+            if not as_json:
+                click.echo(f"{name}:")
             with _render.TerminalProgress(quiet=as_json) as progress:
                 scenes[name] = play(settings, photos, _Teller(quiet=as_json), progress)
     document = {

@@ -15,6 +15,7 @@ from mip_cli.cli._options import (
     password_file_option,
     with_settings,
 )
+from mip_cli.cli.passport_backup import export, import_backup, sheet
 from mip_cli.cli.passport_keys import revoke, rotate
 from mip_cli.cli.void import void
 from mip_cli.config import Settings
@@ -32,7 +33,7 @@ PLACES = {
 
 @click.group(epilog=example("mip passport show"))
 def passport() -> None:
-    """Show your passports, replace their keys, revoke them."""
+    """Show your passports, back them up, replace their keys, revoke them."""
 
 
 @passport.command("list", epilog=example("mip passport list --json"))
@@ -80,6 +81,9 @@ def show(
 passport.add_command(rotate)
 passport.add_command(revoke)
 passport.add_command(void)
+passport.add_command(export)
+passport.add_command(import_backup)
+passport.add_command(sheet)
 
 
 def _document(shown: PassportView) -> dict[str, object]:

@@ -3,76 +3,18 @@
 from __future__ import annotations
 
 import secrets as system
-import socket
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 from mip_cli.chain.app import App, parse_invocation
 from mip_cli.chain.devnet import developer_signer
 from mip_cli.config import Settings
-from mip_cli.errors import MipError
 from mip_cli.flows import connection, demo_photos, dev, enroll, prove, verify
 from mip_cli.flows.demo_photos import Photos
+from mip_cli.flows.demo_stage import Narrator, Scene, Stage, own_chain
 from mip_cli.flows.proof_file import AppCall, ProofFile
 from mip_cli.progress import Progress
 from mip_cli.units import Address
-
-
-@dataclass(frozen=True)
-class Scene:
-    """One thing that was tried and what came of it."""
-
-    title: str
-    """What is tried, a sentence."""
-    outcome: str
-    """What happened."""
-    as_expected: bool
-    """Whether it happened as the protocol promises."""
-    seconds: float
-    """Wall time."""
-    facts: dict[str, object] = field(default_factory=dict)
-    """Figures worth seeing."""
-
-
-class Narrator(Protocol):
-    """Is told each scene as it ends."""
-
-    def scene(self, scene: Scene) -> None:
-        """Show a scene."""
-
-
-@dataclass
-class _Stage:
-    settings: Settings
-    narrator: Narrator
-    progress: Progress
-    scenes: list[Scene] = field(default_factory=list)
-
-    def play(self, title: str, act: Callable[[], tuple[str, dict[str, object]]]) -> None:
-        started = time.perf_counter()
-        outcome, facts = act()
-        self._end(Scene(title, outcome, True, time.perf_counter() - started, facts))
-
-    def refuse(self, title: str, kind: str, act: Callable[[], object]) -> None:
-        """Play something that must fail for one reason; another outcome breaks a promise."""
-        started = time.perf_counter()
-        try:
-            act()
-        except MipError as error:
-            right = type(error).__name__ == kind
-            outcome = f"refused: {error.message}"
-        else:
-            right, outcome = False, "accepted, which it must not be"
-        self._end(Scene(title, outcome, right, time.perf_counter() - started))
-
-    def _end(self, scene: Scene) -> None:
-        self.scenes.append(scene)
-        self.narrator.scene(scene)
 
 
 def passport(
@@ -83,16 +25,16 @@ def passport(
     Raises what the flows raise when a step fails that should not; a refusal that does not come
     is a scene with ``as_expected`` false.
     """
-    with _own_chain(settings, progress) as (place, chain):
+    with own_chain(settings, progress) as (place, _, chain):
         photos = demo_photos.find(photos_dir, place.data_dir)
-        stage = _Stage(place, narrator, progress)
+        stage = Stage(place, narrator, progress)
         vote = chain.deployment.address("PassportVote")
         claim = chain.deployment.address("PassportClaim")
         _play(stage, photos, vote, claim)
         return stage.scenes
 
 
-def _play(stage: _Stage, photos: Photos, vote: Address, claim: Address) -> None:
+def _play(stage: Stage, photos: Photos, vote: Address, claim: Address) -> None:
     settings, progress = stage.settings, stage.progress
     password = system.token_urlsafe(16).encode()
     payer = developer_signer(dev.DEVELOPER)
@@ -169,24 +111,3 @@ def _play(stage: _Stage, photos: Photos, vote: Address, claim: Address) -> None:
 
 def _payload(choice: str) -> bytes:
     return parse_invocation("vote(uint256)", [choice]).payload
-
-
-@contextmanager
-def _own_chain(settings: Settings, progress: Progress) -> Iterator[tuple[Settings, dev.DevChain]]:
-    with tempfile.TemporaryDirectory(prefix="mip-demo-") as folder:
-        port = _free_port()
-        place = settings.with_flags(
-            data_dir=Path(folder) / "data",
-            cache_dir=settings.cache_dir,
-            rpc_url=f"http://127.0.0.1:{port}",
-        )
-        try:
-            yield place, dev.up(place, progress, port=port, fresh=True)
-        finally:
-            dev.down(place)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

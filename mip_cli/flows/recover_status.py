@@ -143,7 +143,7 @@ def _step(
 ) -> Step:
     match phase:
         case Phase.NONE:
-            return Step.PROPOSE if answers else Step.ANSWERS
+            return Step.PROPOSE if answers >= (needed or 1) else Step.ANSWERS
         case Phase.PROPOSED:
             return Step.APPROVALS
         case Phase.WAITING | Phase.READY:

@@ -42,7 +42,7 @@ files = st.builds(
     app=addresses,
     purpose=purposes,
     payload=st.binary(min_size=32, max_size=32),
-    level=st.integers(1, 2),
+    level=st.integers(1, 3),
     root=elements,
     nullifier=elements,
     beneficiary=addresses,

@@ -286,7 +286,7 @@ def test_completion__script(capsys, shell):
     [
         ("mip ", "1", {entry.name for entry in ENTRIES}),
         ("mip comp", "1", {"completion"}),
-        ("mip passport ", "2", {"list", "show"}),
+        ("mip guardian k", "2", {"keep"}),
         ("mip completion ", "2", {"bash", "zsh", "fish"}),
     ],
 )

@@ -133,7 +133,7 @@ REFUSALS: dict[str, tuple[str, object, str]] = {
     "beneficiary": ("beneficiary", "0x" + "ab" * 20, "beneficiary lacks its EIP-55 checksum"),
     "payload in capitals": ("payload", "0x" + "AB" * 32, "payload is malformed"),
     "short payload": ("payload", "0x" + "ab" * 31, "payload is malformed"),
-    "level": ("level", 4, "level must be 1 or 2"),
+    "level": ("level", 4, "level must be 1, 2 or 3"),
     "root zero": ("root", "0", "root must be a field element"),
     "root too large": ("root", str(R), "root must be a field element"),
     "root hexadecimal": ("root", "0x10", "root must be a decimal number"),
