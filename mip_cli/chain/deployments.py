@@ -18,7 +18,14 @@ GUARDIAN_VERIFIER = "GuardianVerifier"
 RECOVERY = "GuardianRecovery"
 REGISTRY = "PassportRegistry"
 EPOCHS = "PseudonymEpochs"
-CIRCUITS = {VERIFIER: "passport", GUARDIAN_VERIFIER: "guardian_approval"}
+PREDICATE_VERIFIER = "PredicateVerifier"
+ISSUERS = "IssuerRegistry"
+GATE = "PredicateGate"
+CIRCUITS = {
+    VERIFIER: "passport",
+    GUARDIAN_VERIFIER: "guardian_approval",
+    PREDICATE_VERIFIER: "kyc_predicate",
+}
 """Which circuit's verifying key each verifier holds."""
 
 

@@ -31,6 +31,14 @@ class EpochRefusal(ChainRefusal):
     """The pseudonym epochs said no."""
 
 
+class IssuerRefusal(ChainRefusal):
+    """The registry of issuers said no."""
+
+
+class GateRefusal(ChainRefusal):
+    """The predicate gate said no."""
+
+
 class VerifierRefusal(ChainRefusal):
     """A Groth16 verifier said no."""
 
@@ -50,6 +58,8 @@ _CLASSES: dict[str, type[ChainRefusal]] = {
     "signatures": RegistryRefusal,
     "recovery": RecoveryRefusal,
     "epochs": EpochRefusal,
+    "issuers": IssuerRefusal,
+    "gate": GateRefusal,
     "verifier": VerifierRefusal,
     "poseidon2": HashRefusal,
 }

@@ -108,7 +108,7 @@ class Predicate:
 
     @property
     def _overflows(self) -> bool:
-        return len(self.intervals) > 4**self.levels
+        return len(self.intervals) > 1 << 2 * self.levels
 
 
 @dataclass(frozen=True)
