@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
+import credential_vector
 import keyfile_vector
 
 from mip_cli.crypto import binding, commitments, guardian_set
@@ -57,6 +58,7 @@ def documents() -> dict[str, object]:
     return {
         "binding.json": _binding(),
         "commitments.json": _commitments(),
+        "credentials.json": credential_vector.document(),
         "guardian.json": _guardian(),
         "keyfile.json": keyfile_vector.document(),
         "passport.json": _passport(),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from forge import Built, Forge
+from forge import CIRCUITS, Built, Forge
 from kyc_holders import (
     AGE_18,
     BIRTH,
@@ -320,3 +321,42 @@ def test_random_credentials__agree_with_the_model(small_kyc: Forge) -> None:
 
 def test_empty_tree__is_0() -> None:
     assert QuadTree(3).root == 0 != QuadTree(3, {5: 1}).root
+
+
+# --- vectors --------------------------------------------------------------------------------------
+
+
+def test_parts__give_the_vectors(part: Callable[..., Built]) -> None:
+    vectors = json.loads((CIRCUITS.parent / "tests" / "vectors" / "credentials.json").read_text())
+    case = vectors["credential"]
+    issued_on, expires_on, nonce = case["terms"]
+    built = part("lib/credential.circom", "Subject")
+    opening = {name: int(case[name]) for name in ("secret", "blinding")}
+    values = built.witness(opening | {"anchor": int(case["anchor"], 16)})
+    assert built.signals(values) == [int(case["subject"])]
+    built = part("lib/credential.circom", "CredentialDigest")
+    values = built.witness(
+        {
+            "claim": [int(claim) for claim in case["claims"]],
+            "subject": int(case["subject"]),
+            "schema": int(vectors["schema"]["id"]),
+            "issuedOn": issued_on,
+            "expiresOn": expires_on,
+            "nonce": nonce,
+        }
+    )
+    assert built.signals(values) == [int(case["digest"])]
+    key = {"keyX": int(case["key"][0]), "keyY": int(case["key"][1])}
+    built = part("lib/signature.circom", "EdDSAPoseidon")
+    signed = key | {
+        "nonceX": int(case["nonce"][0]),
+        "nonceY": int(case["nonce"][1]),
+        "response": int(case["response"]),
+        "digest": int(case["digest"]),
+    }
+    built.witness(signed)
+    with pytest.raises(ProofInvalid):
+        built.witness(signed | {"digest": int(case["digest"]) + 1})
+    built = part("lib/credential.circom", "IssuerLeaf")
+    values = built.witness(key | {"revocationRoot": int(vectors["issuer"]["revocation_root"])})
+    assert built.signals(values) == [int(vectors["issuer"]["leaf"])]

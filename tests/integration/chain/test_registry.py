@@ -12,8 +12,11 @@ from mip_cli.chain.app import App, parse_invocation
 from mip_cli.chain.deployments import (
     CIRCUITS,
     EPOCHS,
+    GATE,
     GUARDIAN_VERIFIER,
+    ISSUERS,
     POSEIDON2,
+    PREDICATE_VERIFIER,
     RECOVERY,
     REGISTRY,
     VERIFIER,
@@ -183,7 +186,7 @@ def changed_record(record, name, **changes):
     return replace(record, contracts=contracts)
 
 
-CORE = (POSEIDON2, VERIFIER, GUARDIAN_VERIFIER, RECOVERY, REGISTRY, EPOCHS)
+CORE = (POSEIDON2, VERIFIER, GUARDIAN_VERIFIER, RECOVERY, REGISTRY, EPOCHS, ISSUERS, GATE)
 
 
 @pytest.mark.parametrize("name", CORE)
@@ -202,6 +205,8 @@ def test_verify_deployment__other_code__fails(chain, name) -> None:
         (RECOVERY, REGISTRY),
         (GUARDIAN_VERIFIER, RECOVERY),
         (REGISTRY, EPOCHS),
+        (ISSUERS, GATE),
+        (PREDICATE_VERIFIER, GATE),
     ],
 )
 def test_verify_deployment__contracts_that_use_another__fails(start_chain, name, user) -> None:
