@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
-from benchmarks import circuits, command, faces, gas, peers, proving, report
+from benchmarks import circuits, coming_back, command, faces, gas, peers, proving, report
 from benchmarks.common import ROOT, Context, Figures, announced
 from benchmarks.figures import GROUPS
 
@@ -22,6 +22,7 @@ MEASURES: dict[str, Callable[[Context], Figures]] = {
     "circuits": circuits.measure,
     "proving": proving.measure,
     "command": command.measure,
+    "recovery": coming_back.measure,
     "gas": gas.measure,
     "faces": faces.measure,
     "peers": peers.measure,

@@ -196,9 +196,7 @@ REASONS: dict[str, Reason] = {
         "the proof was made before this pseudonym's last voiding", _FRESH_PROOF
     ),
     "epochs: registry has no code": Reason("the registry contract is missing", "mip deploy"),
-    "issuers: change has expired": Reason(
-        "the change was not finished in time", "propose it again: mip kyc issuer change"
-    ),
+    "issuers: change has expired": Reason("the change of the issuer was not finished in time"),
     "issuers: controller is zero": Reason("the issuer would have no controller", _OUR_BUG),
     "issuers: delay not over": Reason(
         "the change of the issuer's key waits 48 hours", "finish it when they are over"

@@ -72,7 +72,10 @@ def enroll(
                 ("gas", done.gas_used),
             ]
         )
-        _io.note("the key file and the password are yours alone; keep a copy of the file")
+        _io.note(
+            "it opens with your face on this device and your password; name guardians, so that "
+            "losing one is not losing it: mip guardian invite"
+        )
 
     document = {
         "name": done.name,

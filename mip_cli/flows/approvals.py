@@ -31,11 +31,11 @@ from mip_cli.flows.guardian_files import ANSWER, ASK, ask_hash
 from mip_cli.flows.sending import Purse, sender_of
 from mip_cli.progress import Progress
 from mip_cli.store.guardianships import Guardianship
-from mip_cli.zk.artifacts import load_circuit, load_key, require_fit
+from mip_cli.zk.artifacts import load_circuit, load_curve, load_key, require_fit
 from mip_cli.zk.guardian_inputs import CIRCUIT, ApprovalWitness, approval_inputs, approval_signals
 from mip_cli.zk.proof import from_evm_words
 from mip_cli.zk.prover import Prover, choose_prover
-from mip_cli.zk.verifier import verify as verify_proof
+from mip_cli.zk.verifier import verify_quickly
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def check(settings: Settings, state: RecoveryState, request: int, approval: Appr
     signals = (state.set_commitment, approval.nullifier, request, approval.thresholds)
     try:
         proof = from_evm_words(approval.proof)
-        verify_proof(load_key(settings, CIRCUIT).key, proof, signals)
+        verify_quickly(load_curve(settings), load_key(settings, CIRCUIT).key, proof, signals)
     except ProofInvalid as error:
         raise ProofInvalid(
             "an approval is not by a guardian of the set in force, or was changed on its way",

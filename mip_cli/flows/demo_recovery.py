@@ -29,6 +29,7 @@ from mip_cli.flows import (
     recover,
     recover_finish,
     recover_steps,
+    sheet,
     verify,
     void,
 )
@@ -229,15 +230,10 @@ class _Story:
 
     def save(self) -> tuple[str, dict[str, object]]:
         """Write the backup and note the locator."""
-        made = backup.export(
-            self.here,
-            NAME,
-            self._factors,
-            backup.Folder(self.folder / "cloud"),
-            self.stage.progress,
-        )
-        self.locator = str(made.locator)
-        return "sealed to password and people; anybody may keep it", {"bytes": made.size}
+        made = backup.make(self.here, NAME, self._factors, self.stage.progress)
+        backup.keep(backup.folder(self.folder / "cloud"), made)
+        self.locator = str(sheet.make(self.here, NAME, self._factors, self.stage.progress).locator)
+        return "sealed to password and people; anybody may keep it", {"bytes": len(made.data)}
 
     def start(self) -> tuple[str, dict[str, object]]:
         """Begin on a clean machine."""

@@ -14,7 +14,7 @@ from mip_cli.errors import MipError
 from mip_cli.flows.deploy import load_deployment
 from mip_cli.flows.models import list_models
 from mip_cli.progress import Progress
-from mip_cli.store import passports
+from mip_cli.store import device, passports, permissions
 from mip_cli.zk.artifacts import load_circuit
 from mip_cli.zk.ceremony import GUIDE
 from mip_cli.zk.prover import provers
@@ -29,6 +29,7 @@ def examine(settings: Settings, progress: Progress, *, chain: bool = True) -> li
     progress.step("checking files")
     checks += _disk(settings)
     checks += _passports(settings)
+    checks += _device(settings)
     progress.step("checking models")
     checks += _models(settings)
     progress.step("checking circuits and provers")
@@ -62,7 +63,7 @@ def _disk(settings: Settings) -> list[Check]:
 
 def _passports(settings: Settings) -> list[Check]:
     def look() -> list[Check]:
-        findings = passports.permission_findings(settings.data_dir)
+        findings = permissions.permission_findings(settings.data_dir)
         if findings:
             return [
                 Check("key files", CheckState.FAIL, f"{f.path}: {f.problem}", f.remedy)
@@ -73,6 +74,18 @@ def _passports(settings: Settings) -> list[Check]:
         return [Check("key files", CheckState.OK, text)]
 
     return _guarded("key files", look)
+
+
+def _device(settings: Settings) -> list[Check]:
+    place = device.place(settings.data_dir)
+    match place:
+        case None:
+            text = "none yet; the first enrolment draws it"
+        case device.Place.KEYRING:
+            text = "in the system's keyring"
+        case device.Place.FILE:
+            text = f"in {device.device_dir(settings.data_dir)}, for there was no open keyring"
+    return [Check("device secret", CheckState.OK, text)]
 
 
 def _models(settings: Settings) -> list[Check]:

@@ -19,7 +19,7 @@ from mip_cli.config import Settings
 from mip_cli.crypto.commitments import guardian_commitment
 from mip_cli.crypto.field import random_element
 from mip_cli.crypto.kdf import SALT_BYTES, KdfParams
-from mip_cli.errors import UsageFault, WrongChain
+from mip_cli.errors import FaceMismatch, UsageFault, WrongChain
 from mip_cli.flows import connection, face, passport_file
 from mip_cli.flows.connection import Connection
 from mip_cli.flows.passport_file import Factors
@@ -127,7 +127,13 @@ def _prepare(
 
 def _resume(settings: Settings, request: EnrollRequest, progress: Progress) -> Unlocked:
     factors = Factors(password=request.password, image=request.image)
-    return passport_file.unlock(settings, request.name, factors, progress).unlocked
+    try:
+        return passport_file.unlock(settings, request.name, factors, progress).unlocked
+    except FaceMismatch as error:
+        raise FaceMismatch(
+            f"the interrupted enrolment of {request.name} was begun with another face",
+            hint="use a photo of the same person, or another name with --passport",
+        ) from error
 
 
 def _bind(unlocked: Unlocked, link: Connection) -> Unlocked:

@@ -21,7 +21,7 @@ from mip_cli.config import Settings
 from mip_cli.crypto.check_words import check_words
 from mip_cli.crypto.plaintext import is_readable
 from mip_cli.errors import UsageFault
-from mip_cli.flows import guardian_change, guardian_sets, passport_file
+from mip_cli.flows import guardian_change, guardian_sets, passport_file, replacement
 from mip_cli.flows.guardian_documents import Card, Invitation
 from mip_cli.flows.guardian_files import CARD, INVITATION
 from mip_cli.flows.guardian_sets import Candidate, commitment_of
@@ -124,6 +124,8 @@ def invite(
         if not is_readable(text) or len(text.encode()) > MAX_LABEL:
             raise UsageFault(f"a label is plain text of at most {MAX_LABEL} bytes")
     unlocked = passport_file.unlock(settings, name, factors, progress).unlocked
+    if keyfile.staged(keyfile.base_path(unlocked.path)) is not None:
+        raise replacement.on_its_way(name)  # the note would be lost with the old key file
     guardians = unlocked.secrets.guardians or GuardianState()
     if label in _labels(guardians.active) | _labels(guardians.pending):
         raise UsageFault(f"{label} is a guardian already", hint="choose another label")

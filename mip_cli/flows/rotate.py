@@ -187,7 +187,7 @@ class _Run:
         opened = passport_file.open_passport(
             self.settings, path, self.request.new_factors, self.progress
         )
-        return opened.unlocked
+        return guardian_change.settle(self.settings, self.link, opened).unlocked
 
     def _staged_before(
         self, base: Path, content: PassportSecrets, record: PassportRecord
@@ -280,10 +280,14 @@ class _Run:
         return self._sender().send(label, call, self.progress)
 
     def _promote(self, base: Path, following: Unlocked) -> Unlocked:
+        if self._find(following.secrets) is None:  # perhaps the guardians changed meanwhile
+            opened = Opened(following, None, None, None)
+            following = guardian_change.settle(self.settings, self.link, opened).unlocked
         if self._find(following.secrets) is None:
             raise WrongChain(
                 f"the registry {self.link.registry.address} does not hold the new keys",
-                hint="run the same command again; if it stays so, the node is not to be trusted",
+                hint="run the same command again; if it stays so, somebody else replaced your "
+                "keys (`mip recover`), or the node is not to be trusted",
             )
         return keyfile.promote(base, following)
 

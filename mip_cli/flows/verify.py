@@ -74,13 +74,14 @@ def verify_offline(
     if left > MAX_DEADLINE + CLOCK_TOLERANCE:
         raise ProofInvalid(
             f"the proof's deadline lies {left} s ahead, and {MAX_DEADLINE} s are allowed",
-            hint="check this machine's clock",
+            hint="check this machine's clock; of a local chain that was put forward, ask with "
+            "--on-chain",
         )
     return Verified(file, checked.development, left, on_chain=False)
 
 
 def verify_on_chain(
-    settings: Settings, file: ProofFile, progress: Progress, *, clock: Clock = time.time
+    settings: Settings, file: ProofFile, progress: Progress, *, clock: Clock | None = None
 ) -> Verified:
     """Check offline, then ask the registry what it would answer the app now.
 
@@ -90,9 +91,9 @@ def verify_on_chain(
     another purpose, ``ChainRefusal`` with the registry's reason. Whether the app has seen the
     nullifier before is the app's own state.
     """
-    offline = verify_offline(settings, file, progress, clock=clock)
-    progress.step("asking the registry")
     with connection.connect(settings) as link:
+        offline = verify_offline(settings, file, progress, clock=clock or link.clock)
+        progress.step("asking the registry")
         if (file.chain_id, file.registry) != (link.chain_id, link.registry.address):
             raise WrongChain(
                 f"the proof is for chain {file.chain_id} and registry {file.registry}, "

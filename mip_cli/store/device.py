@@ -18,6 +18,8 @@ from mip_cli.store.keyring import Keyring
 from mip_cli.store.slots import DEVICE_NAME_BYTES
 
 SECRET_BYTES = 32
+DEVICE_FILES = ("secret", "keyring", "attempts.json")
+"""What may lie in the folder of a device; private."""
 _NAME = b"mip device name/1"
 _MAX_BYTES = 256
 _WHAT = "device secret"

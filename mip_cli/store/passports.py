@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 import re
-import stat
-from dataclasses import dataclass
 from pathlib import Path
 
 from mip_cli.errors import EnvironmentFault, UsageFault
-from mip_cli.store import files
 
 PASSPORT_NAME = re.compile(r"[a-z0-9_-]{1,32}")
 """Names that are file names on every system and safe to print."""
 SUFFIX = ".mip"
-
-
-@dataclass(frozen=True)
-class PermissionFinding:
-    """A file or folder that others on this machine can reach."""
-
-    path: Path
-    """Which one."""
-    problem: str
-    """What is wrong with it."""
-    remedy: str
-    """A command that mends it."""
 
 
 def passports_dir(data_dir: Path) -> Path:
@@ -66,20 +51,3 @@ def list_names(data_dir: Path) -> list[str]:
         reason = (error.strerror or "unknown failure").lower()
         raise EnvironmentFault(f"cannot list {folder}: {reason}") from error
     return sorted(path.stem for path in found if PASSPORT_NAME.fullmatch(path.stem))
-
-
-def permission_findings(data_dir: Path) -> list[PermissionFinding]:
-    """Return what below the data folder others can reach, for ``mip doctor``."""
-    folder = passports_dir(data_dir)
-    wanted = [(data_dir, files.PRIVATE_DIR), (folder, files.PRIVATE_DIR)]
-    wanted += [(passport_path(data_dir, n), files.PRIVATE_FILE) for n in list_names(data_dir)]
-    findings = []
-    for path, mode in wanted:
-        try:
-            actual = stat.S_IMODE(path.lstat().st_mode)
-        except FileNotFoundError:
-            continue
-        if actual & 0o077:
-            problem = f"mode {actual:04o} lets others in"
-            findings.append(PermissionFinding(path, problem, f"chmod {mode:o} {path}"))
-    return findings

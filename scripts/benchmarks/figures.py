@@ -74,6 +74,11 @@ _COMMAND = (
     Figure("verify.command_seconds", "s"),
     Figure("cli.help_seconds", "s", 0.3),
 )
+_RECOVERY = (
+    Figure("recover.machine_seconds", "s", 20),
+    Figure("recover.machine_cpu_seconds", "s"),
+    Figure("recover.guardian_seconds", "s"),
+)
 _GAS = (
     *(Figure(f"gas.deploy.{name}", "gas") for name in CONTRACTS),
     Figure("gas.deploy", "gas", None, "peer.semaphore.deploy"),
@@ -135,6 +140,7 @@ GROUPS: dict[str, tuple[Figure, ...]] = {
     "circuits": _CIRCUITS,
     "proving": _PROVING,
     "command": _COMMAND,
+    "recovery": _RECOVERY,
     "gas": _GAS,
     "faces": _FACES,
     "peers": _PEERS,

@@ -299,7 +299,7 @@ def test_enroll__interrupted_while_the_node_is_slow__goes_on_later(
     finish_enrolment(newcomer, chain, size, nonce)
 
 
-@pytest.mark.parametrize("step", ["stretching the password", "proving"])
+@pytest.mark.parametrize("step", ["opening the passport", "proving"])
 def test_prove__interrupted__leaves_no_file(holder: Holder, terminal: Terminal, step: str) -> None:
     before = holder.device.files()
     command = holder.prove_command("-o", "interrupted.json")

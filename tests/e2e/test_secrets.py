@@ -8,7 +8,8 @@ import stat
 from pathlib import Path
 
 from mip_cli.config import Settings
-from mip_cli.store import keyfile
+from mip_cli.crypto import kdf
+from mip_cli.store import device as device_store
 from tests.e2e.conftest import CLAIM, Chain, Device, Holder, Seen
 
 
@@ -54,7 +55,9 @@ def test_proofs__to_two_apps_share_no_public_value(holder: Holder, proof: Path) 
 def test_canaries__are_found_where_they_are(holder: Holder, seen: Seen) -> None:
     """The success beside every search that finds nothing."""
     unlocked = holder.open()
-    s = unlocked.secrets
+    s, shares = unlocked.secrets, unlocked.sealed.shares
+    device_secret = (holder.device.data / "device" / "secret").read_bytes()
+    stretched = kdf.stretch(holder.password.encode(), s.password_kdf).stretched
     for leak, name in (
         (b"..." + s.secret.to_bytes(32, "big"), "secret"),
         (f"0x{s.secret:064x}".encode(), "secret"),
@@ -63,7 +66,12 @@ def test_canaries__are_found_where_they_are(holder: Holder, seen: Seen) -> None:
         (bytes(v + 128 for v in s.template), "template"),
         (holder.password.encode() + b"\n", "password"),
         (s.anchor_key.hex().encode(), "anchor key"),
-        (str(unlocked.stretched).encode(), "stretched password"),
+        (str(stretched).encode(), "stretched password"),
+        (shares[0], "share of password"),
+        (shares[1].hex().encode(), "share of face"),
+        (shares[2], "share of people"),
+        (unlocked.sealed.root_key, "root key"),
+        (device_secret, "device secret"),
     ):
         assert seen.leaks(leak) == {name}
     assert not seen.leaks(holder.key_file.read_bytes())
@@ -73,7 +81,9 @@ def test_files__are_private_and_proofs_are_shared_as_the_user_wants(
     holder: Holder, proof: Path
 ) -> None:
     data = holder.device.data
-    for path in (data / "passports", *data.glob("passports/*"), *data.glob("journal/**/*")):
+    kept = [*data.glob("passports/*"), *data.glob("device/*"), *data.glob("journal/**/*")]
+    assert {path.name for path in kept} >= {"secret", "attempts.json", "default.mip"}
+    for path in (data / "passports", data / "device", *kept):
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
     umask = os.umask(0o022)
     os.umask(umask)
@@ -104,7 +114,9 @@ def test_python_api__does_all_of_it_warm(
     assert password.decode() not in repr(wish)
     done = enroll.enroll(settings, wish, payer, silent)
     assert not done.resumed
-    seen.learn(keyfile.open_with_password(done.path, password), password.decode())
+    factors = passport_file.Factors(password, photos.again)
+    opened = passport_file.unlock(settings, "warm", factors, silent)
+    seen.learn(opened, password.decode(), device_store.ensure(settings.data_dir, None).value)
     assert passport_file.list_names(settings) == ["warm"]
 
     call = proof_file.AppCall("vote(uint256)", ("1",))
@@ -112,7 +124,7 @@ def test_python_api__does_all_of_it_warm(
     ask = prove.Ask(app, payer.address, call)
     consent = prove.prepare(settings, ask, silent)
     keys = prove.Keys("warm", password, photos.again)
-    assert password.decode() not in repr(keys)
+    assert password.decode() not in repr(keys) + repr(keys.factors)
     made = [prove.prove(settings, consent, keys, silent) for _ in range(2)]
     assert made[0].file.nullifier == made[1].file.nullifier
     assert made[0].file.proof != made[1].file.proof
@@ -124,7 +136,7 @@ def test_python_api__does_all_of_it_warm(
     with connection.connect(settings) as link:
         assert link.registry.size() == chain.size()
 
-    alone = prove.Keys("warm", password, None, frozenset({Kind.PASSWORD}))
+    alone = prove.Keys("warm", password, photos.again, frozenset({Kind.PASSWORD}))
     payload = prove.Ask(app, payer.address, payload=bytes(32))
     low = prove.prepare(settings, payload, silent)
     from dataclasses import replace

@@ -85,8 +85,9 @@ def test_text__for_people_says_what_was_asked_and_done(newcomer: Holder) -> None
     assert "the proof holds" in device.mip("verify", "p.json", "--on-chain").succeeded().out
     sent = device.mip("verify", "p.json", "--send").succeeded()
     assert "accepted in block" in sent.out
-    shown = device.mip("passport", "show", "--password-file", "-", stdin=password).succeeded()
+    shown = device.mip(*newcomer.show_command(), stdin=password).succeeded()
     assert "enrolled" in shown.out
+    assert "in a file that only you can read" in shown.out
 
 
 def test_prove__to_stdout_is_the_file_and_nothing_else(holder: Holder, device: Device) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mip_cli.chain.devnet import developer_signer
+from mip_cli.chain.epochs import PseudonymEpochs
 from mip_cli.chain.presentations import LeafOpening
 from mip_cli.chain.recovery import Recovery, RecoveryState
 from mip_cli.config import Settings
@@ -88,6 +89,11 @@ class World:
         assert self.chain.deployment is not None
         return Recovery(self.chain.rpc, self.chain.deployment.recovery)
 
+    @property
+    def epochs(self) -> PseudonymEpochs:
+        assert self.chain.deployment is not None
+        return PseudonymEpochs(self.chain.rpc, self.chain.deployment.epochs)
+
     def enroll(self) -> None:
         wish = enroll.EnrollRequest("me", self.photos.first, PASSWORD)
         enroll.enroll(self.holder, wish, developer_signer(1), SILENT)
@@ -124,10 +130,20 @@ class World:
         made = guardianship.accept(self.machine(name), invitation, "ada", GUARDIAN_PASSWORD)
         return made.card
 
-    def propose(self, wish: Wish) -> Draft:
+    def machine_of_thief(self) -> Settings:
+        """A copy of the holder's machine, with one who knows his password and looks like him."""
+        thief = self.root / "thief"
+        if not thief.exists():
+            shutil.copytree(self.holder.data_dir, thief)
+        return self.machine("thief")
+
+    def propose(self, wish: Wish, settings: Settings | None = None) -> Draft:
         """Make a set, hand out the parts, propose it; the guardians keep their parts."""
-        made = guardians.draft(self.holder, "me", self.factors, wish, SILENT)
-        guardians.propose(self.holder, made, self.factors, PURSE, SILENT)
+        machine = settings or self.holder
+        made = guardians.draft(machine, "me", self.factors, wish, SILENT)
+        guardians.propose(machine, made, self.factors, PURSE, SILENT)
+        if settings is not None:
+            return made
         for name, part in made.parts.items():
             guardianship.keep(self.machine(name), "ada", GUARDIAN_PASSWORD, part, SILENT)
         return made
@@ -171,18 +187,22 @@ class World:
     def finish(self, machine: Settings) -> Recovered:
         return recover_finish.finish(machine, "me", NEW_PASSWORD, self.photos.again, PURSE, SILENT)
 
-    def vote(self, machine: Settings, keys: prove.Keys, choice: int = 1) -> prove.Proved:
+    def vote(self, machine: Settings, keys: prove.Keys) -> prove.Proved:
         """Prove to the example app and send it."""
+        made = self.proof(machine, keys)
+        verify.send(machine, made.file, developer_signer(1), SILENT)
+        return made
+
+    def proof(self, machine: Settings, keys: prove.Keys) -> prove.Proved:
+        """Prove to the example app."""
         assert self.chain.deployment is not None
         ask = prove.Ask(
             app=self.chain.deployment.address("PassportVote"),
-            call=AppCall("vote(uint256)", (str(choice),)),
+            call=AppCall("vote(uint256)", ("1",)),
             beneficiary=developer_signer(1).address,
         )
         consent = prove.prepare(machine, ask, SILENT)
-        made = prove.prove(machine, consent, keys, SILENT)
-        verify.send(machine, made.file, developer_signer(1), SILENT)
-        return made
+        return prove.prove(machine, consent, keys, SILENT)
 
     @contextmanager
     def branch(self, root: Path) -> Iterator[World]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,19 +11,48 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mip_cli.chain.recovery import Phase
+from mip_cli.chain.registry import PassportStatus
 from mip_cli.chain.reverts import AppRefusal
-from mip_cli.errors import Negative, UsageFault
-from mip_cli.flows import demo_photos, guardian_acts, guardianship, prove
+from mip_cli.errors import (
+    FaceMismatch,
+    FileInvalid,
+    Negative,
+    ProofInvalid,
+    ThresholdNotMet,
+    UsageFault,
+    WrongSecret,
+)
+from mip_cli.flows import (
+    approvals,
+    demo_photos,
+    guardian_acts,
+    guardian_answers,
+    guardian_asks,
+    guardians,
+    guardianship,
+    prove,
+    recover,
+    recover_status,
+    recover_veto,
+    rotate,
+    void,
+)
+from mip_cli.flows.guardian_files import ANSWER, ASK, ask_hash, seal_share
 from mip_cli.flows.guardians import Wish
 from mip_cli.flows.guardianship import PartState
+from mip_cli.flows.locator import format_locator, parse_locator
+from mip_cli.flows.passport_file import Factors
 from mip_cli.flows.recover_status import Step
+from mip_cli.flows.sending import Rehearsed
 from mip_cli.models import Kind
+from mip_cli.store import container, keyfile
 from tests.integration.guardian_world import (
     DAY,
     GUARDIAN_PASSWORD,
     NAMES,
     NEW_PASSWORD,
     PASSWORD,
+    PURSE,
     SILENT,
     World,
 )
@@ -64,18 +94,30 @@ def test_set__is_in_force_and_everybody_sees_it(world: World) -> None:
     assert world.vote(world.holder, prove.Keys("me", PASSWORD, world.photos.again))
 
 
+def holder_keys(world: World) -> prove.Keys:
+    return prove.Keys("me", PASSWORD, world.photos.again)
+
+
+def new_keys(world: World) -> prove.Keys:
+    return prove.Keys("me", NEW_PASSWORD, world.photos.first)
+
+
 def test_recover__device_lost__comes_back_as_the_same(world: World, tmp_path: Path) -> None:
-    before = world.vote(world.holder, prove.Keys("me", PASSWORD, world.photos.again))
+    world.vote(world.holder, holder_keys(world))
     backup, locator = world.backup(tmp_path / "backup.mip"), world.locator()
     device = world.machine("new device")
     begun = world.start(device, backup, locator)
     assert world.start(device, backup, locator).ask == begun.ask
-    assert recover_step(world, device) is Step.ANSWERS
+    assert recover_status.status(device, "me").step is Step.ANSWERS
     one, two = world.answers(begun.ask)
     first = world.go_on(device, (one,), old_password=PASSWORD)
-    assert (first.step, first.phase, first.missing is None) == (Step.PROPOSE, Phase.NONE, False)
-    now = world.go_on(device, (two,), old_password=PASSWORD)
+    assert (first.step, first.phase, first.answers) == (Step.PROPOSE, Phase.NONE, 1)
+    assert "of 2 parts" in str(first.missing)
+    with pytest.raises(UsageFault, match="one more key of before"):
+        world.go_on(device, (two,))
+    now = world.go_on(device, old_password=PASSWORD)
     assert (now.step, now.phase, now.approvals, now.needed) == (Step.WAIT, Phase.WAITING, 2, 2)
+    assert world.go_on(device).step is Step.WAIT
     with pytest.raises(Negative, match="48 hours more"):
         world.finish(device)
     world.later(2 * DAY)
@@ -84,19 +126,327 @@ def test_recover__device_lost__comes_back_as_the_same(world: World, tmp_path: Pa
     assert done.path == device.data_dir / "passports" / "me.mip"
     unlocked = world.open(device, world.new_factors)
     assert unlocked.secrets.kinds == (Kind.FACE, Kind.PASSWORD, Kind.PEOPLE)
-    with pytest.raises(AppRefusal, match="has voted"):
-        world.vote(device, prove.Keys("me", NEW_PASSWORD, world.photos.first))
-    with pytest.raises(UsageFault, match="does not hold"):
-        world.vote(world.holder, prove.Keys("me", PASSWORD, world.photos.again))
+    assert unlocked.sealed.root_key != world.open().sealed.root_key
     assert not (device.data_dir / "recoveries" / "me").exists()
-    del before
+    with pytest.raises(AppRefusal, match="has voted"):
+        world.vote(device, new_keys(world))
+    with pytest.raises(UsageFault, match="does not hold"):
+        world.vote(world.holder, holder_keys(world))
 
 
-def recover_step(world: World, machine) -> Step:
-    from mip_cli.flows import recover_status
+def test_recover__with_the_wrong_old_password__is_refused(world: World, tmp_path: Path) -> None:
+    backup, locator = world.backup(tmp_path / "backup.mip"), world.locator()
+    device = world.machine("new device")
+    answers = world.answers(world.start(device, backup, locator).ask)
+    with pytest.raises(WrongSecret, match="does not open"):
+        world.go_on(device, answers, old_password=b"not the password")
+    assert world.go_on(device, old_password=PASSWORD).step is Step.WAIT
 
-    return recover_status.status(machine, "me").step
+
+def test_recover__password_forgotten__by_face_and_people_on_the_device(world: World) -> None:
+    locator = world.locator()
+    answers = world.answers(world.start(world.holder, None, locator).ask)
+    now = world.go_on(world.holder, answers, old_image=world.photos.again)
+    assert now.step is Step.WAIT
+    world.later(2 * DAY)
+    world.finish(world.holder)
+    with pytest.raises(WrongSecret):
+        world.open()
+    assert world.open(factors=world.new_factors).secrets.kinds[-1] is Kind.PEOPLE
+    assert world.vote(world.holder, new_keys(world)).file.level == 2
 
 
-def test_wish__is_replaced(world: World) -> None:
-    assert replace(Wish(), threshold=2).threshold == 2
+def test_recover__a_foreign_face__does_not_open_the_key_file(world: World) -> None:
+    answers = world.answers(world.start(world.holder, None, world.locator()).ask)
+    with pytest.raises(FaceMismatch):
+        world.go_on(world.holder, answers, old_image=world.photos.other)
+
+
+def test_guardians_gone__face_and_password_make_a_new_set(world: World) -> None:
+    card = world.card("ann")
+    made = world.propose(Wish((card,), without=("ben", "eve"), threshold=2))
+    assert made.labels == ("kim", "ann")
+    with pytest.raises(Negative, match="48 hours more"):
+        world.finish_guardians()
+    parts = guardianship.check(world.machine("kim"), "ada", GUARDIAN_PASSWORD, SILENT).parts
+    assert [part.state for part in parts] == [PartState.IN_FORCE, PartState.WAITING]
+    world.later(2 * DAY)
+    assert world.finish_guardians().guardians == 2
+    for name, good in (("ben", False), ("eve", False), ("kim", True), ("ann", True)):
+        found = guardianship.check(world.machine(name), "ada", GUARDIAN_PASSWORD, SILENT)
+        assert (name, found.good) == (name, good)
+    begun = world.start(world.holder, None, world.locator())
+    with pytest.raises(Negative, match="not among the guardians in force"):
+        world.answer("ben", begun.ask)
+    answers = world.answers(begun.ask, ("kim", "ann"))
+    assert world.go_on(world.holder, answers, old_image=world.photos.again).step is Step.WAIT
+
+
+def test_guardians__changed_by_anyone_s_finish__are_settled_by_the_next_opening(
+    world: World,
+) -> None:
+    world.propose(Wish((), without=("ben",), threshold=2))
+    world.later(2 * DAY)
+    own = world.holder.data_dir
+    shutil.copytree(own, copy := own.parent / "copy")
+    world.finish_guardians()
+    shutil.rmtree(own)
+    copy.rename(own)  # as if somebody else had finished it
+    assert world.open().secrets.guardians.pending is not None
+    world.vote(world.holder, holder_keys(world))
+    unlocked = world.open()
+    assert unlocked.secrets.guardians.pending is None
+    assert len(unlocked.secrets.guardians.active.members) == 2
+    assert world.finish_guardians().receipt is None
+
+
+def test_guardians__dropped__are_no_kind_any_more(world: World) -> None:
+    made = world.propose(Wish(nobody=True))
+    assert made.labels == ()
+    world.later(2 * DAY)
+    assert world.finish_guardians().guardians == 0
+    unlocked = world.open()
+    assert unlocked.secrets.kinds == (Kind.FACE, Kind.PASSWORD)
+    assert unlocked.sealed.envelope.people is None
+    assert not world.state().has_guardians
+    assert world.vote(world.holder, holder_keys(world)).file.level == 2
+
+
+def test_set__run_again__goes_on_with_the_same_set(world: World) -> None:
+    wish = Wish((world.card("ann"),))
+    made = world.propose(wish)
+    assert not made.resumed
+    nonce = world.chain.nonce(1)
+    again = guardians.draft(world.holder, "me", world.factors, wish, SILENT)
+    assert again.resumed
+    assert again.record == made.record
+    assert not again.parts
+    done = guardians.propose(world.holder, again, world.factors, PURSE, SILENT)
+    assert (done.receipt, world.chain.nonce(1)) == (None, nonce)
+    assert world.state().pending_set_commitment == done.set_commitment
+    anew = guardians.draft(world.holder, "me", world.factors, replace(wish, anew=True), SILENT)
+    assert anew.record != made.record
+
+
+def test_set__killed_before_it_was_sent__goes_on(world: World) -> None:
+    wish = Wish((world.card("ann"),))
+    made = guardians.draft(world.holder, "me", world.factors, wish, SILENT)
+    with pytest.raises(Rehearsed):  # what a kill leaves: written down, and not sent
+        guardians.propose(world.holder, made, world.factors, replace(PURSE, rehearse=True), SILENT)
+    assert not world.state().pending_ready_at
+    again = guardians.draft(world.holder, "me", world.factors, wish, SILENT)
+    assert again.record == made.record
+    assert guardians.propose(world.holder, again, world.factors, PURSE, SILENT).receipt
+    assert world.state().pending_ready_at
+
+
+def test_change__cancelled_by_the_holder__is_off(world: World) -> None:
+    world.propose(Wish((), without=("ben",), threshold=2))
+    other = world.machine_of_thief()
+    assert guardian_acts.cancel(world.holder, "me", world.factors, PURSE, SILENT)
+    assert not world.state().pending_ready_at
+    assert world.open().secrets.guardians.pending is None
+    assert guardian_acts.cancel(world.holder, "me", world.factors, PURSE, SILENT) is None
+    world.later(2 * DAY)
+    with pytest.raises(UsageFault, match="waits on chain no more"):
+        guardian_acts.finish(other, "me", world.factors, PURSE, SILENT)
+    assert world.open(other).secrets.guardians.pending is None
+    assert world.finish_guardians().receipt is None
+
+
+def test_change__opposed_by_guardians__is_off_with_the_threshold(world: World) -> None:
+    thief = world.machine_of_thief()
+    world.propose(Wish((), without=("eve", "kim"), threshold=1), settings=thief)
+    found = guardianship.check(world.machine("eve"), "ada", GUARDIAN_PASSWORD, SILENT)
+    assert found.ready_at
+    assert not found.known_change
+    seen = guardian_acts.overview(world.holder, "me", world.factors, SILENT)
+    assert seen.foreign
+    asked = guardian_asks.for_cancellation(world.holder, "me", world.factors, SILENT)
+    one = world.answer("ben", asked.document)
+    assert ANSWER.decode(one).share is None
+    done = approvals.relay(world.machine("relay"), asked.document, [one], PURSE, SILENT)
+    assert (len(done.receipts), done.off) == (1, False)
+    again = approvals.relay(world.machine("relay"), asked.document, [one], PURSE, SILENT)
+    assert (len(again.receipts), again.known) == (0, 1)
+    opposed = guardian_answers.oppose(world.machine("eve"), "ada", GUARDIAN_PASSWORD, PURSE, SILENT)
+    assert opposed.off
+    assert not world.state().pending_ready_at
+    with pytest.raises(Negative, match="no change"):
+        guardian_answers.oppose(world.machine("eve"), "ada", GUARDIAN_PASSWORD, PURSE, SILENT)
+
+
+def test_device_stolen__the_thief_cannot_veto_for_ever(world: World, tmp_path: Path) -> None:
+    """The thief has device, password and face: he replaces the keys, then says no twice."""
+    world.vote(world.holder, holder_keys(world))
+    backup, locator = world.backup(tmp_path / "backup.mip"), world.locator()
+    thief = world.machine_of_thief()
+    stolen = rotate.RotateRequest(
+        "me", PASSWORD, world.photos.again, new_password=b"the password of a thief"
+    )
+    rotate.rotate(thief, stolen, PURSE.signer, SILENT)
+    thief_factors = Factors(b"the password of a thief", world.photos.again)
+    device = world.machine("new device")
+    begun = world.start(device, backup, locator)
+    now = world.go_on(device, world.answers(begun.ask), old_password=PASSWORD)
+    assert (now.step, now.delay) == (Step.WAIT, 2 * DAY)
+    threat = recover_veto.threats(thief, "me", thief_factors, SILENT)
+    assert [entry.request for entry in threat.watch.to_veto] == [now.request]
+    assert not threat.freezes
+    no = recover_veto.veto(thief, "me", thief_factors, PURSE, SILENT)
+    assert (no.vetoes, no.frozen) == (1, False)
+    assert recover_status.status(device, "me").step is Step.RENEW
+
+    renewed = world.go_on(device)
+    assert (renewed.step, renewed.vetoes, renewed.delay) == (Step.ANSWERS, 1, 4 * DAY)
+    assert renewed.words
+    ask = (device.data_dir / "recoveries" / "me" / "ask.json").read_bytes()
+    assert ASK.decode(ask).people is None, "the passport was opened: no part is asked for again"
+    now = world.go_on(device, world.answers(ask))
+    assert now.step is Step.WAIT
+    assert recover_veto.threats(thief, "me", thief_factors, SILENT).freezes
+    assert recover_veto.veto(thief, "me", thief_factors, PURSE, SILENT).frozen
+
+    frozen = world.go_on(device)
+    assert frozen.step is Step.ANSWERS
+    assert frozen.status is PassportStatus.FROZEN
+    ask = (device.data_dir / "recoveries" / "me" / "ask.json").read_bytes()
+    now = world.go_on(device, world.answers(ask))
+    assert (now.step, now.approvals, now.needed) == (Step.APPROVALS, 2, 3), "a quorum decides"
+    now = world.go_on(device, world.answers(ask, ("kim",)))
+    assert (now.step, now.approvals) == (Step.WAIT, 3)
+    with pytest.raises(UsageFault, match="frozen"):
+        recover_veto.veto(thief, "me", thief_factors, PURSE, SILENT)
+    world.later(8 * DAY)
+    assert world.finish(device).people
+    with pytest.raises(AppRefusal, match="has voted"):
+        world.vote(device, new_keys(world))
+
+
+def test_recover__a_part_of_somebody_else_s_ask__is_refused(world: World, tmp_path: Path) -> None:
+    backup, locator = world.backup(tmp_path / "backup.mip"), world.locator()
+    one, two = world.machine("one device"), world.machine("other device")
+    mine = world.answers(world.start(one, backup, locator).ask)
+    world.start(two, backup, locator)
+    with pytest.raises(FileInvalid, match="another ask"):
+        world.go_on(two, mine, old_password=PASSWORD)
+    assert not list((two.data_dir / "recoveries" / "me").glob("answer-*"))
+    assert world.go_on(one, mine, old_password=PASSWORD).step is Step.WAIT
+
+
+def test_recover__an_approval_that_is_none__is_not_kept(world: World, tmp_path: Path) -> None:
+    backup = world.backup(tmp_path / "backup.mip")
+    device = world.machine("new device")
+    begun = world.start(device, backup, world.locator())
+    good = ANSWER.decode(world.answer("ben", begun.ask))
+    assert good.approval is not None
+    bad = replace(good, approval=replace(good.approval, nullifier=good.approval.nullifier - 1))
+    with pytest.raises(ProofInvalid, match="not by a guardian"):
+        world.go_on(device, (ANSWER.encode(bad),), old_password=PASSWORD)
+    assert recover_status.status(device, "me").answers == 0
+
+
+def test_recover__with_one_wrong_part__a_third_guardian_makes_it_right(
+    world: World, tmp_path: Path
+) -> None:
+    backup = world.backup(tmp_path / "backup.mip")
+    device = world.machine("new device")
+    begun = world.start(device, backup, world.locator())
+    ask = ASK.decode(begun.ask)
+    good = ANSWER.decode(world.answer("ben", begun.ask))
+    assert good.share is not None
+    forged = seal_share(ask_hash(begun.ask), ask.public_key, good.share.number, 2, bytes(32))
+    lie = ANSWER.encode(replace(good, share=forged))
+    with pytest.raises(WrongSecret, match="one of them is wrong"):
+        world.go_on(device, (lie, world.answer("eve", begun.ask)), old_password=PASSWORD)
+    now = world.go_on(device, (world.answer("kim", begun.ask),), old_password=PASSWORD)
+    assert now.step is Step.WAIT
+
+
+def test_prove__with_people__reaches_level_3(world: World) -> None:
+    asked = guardian_asks.for_parts(world.holder, "me", world.factors, SILENT)
+    answers = world.answers(asked.document)
+    with pytest.raises(ThresholdNotMet, match="of 2 parts"):
+        guardian_asks.gather(world.holder, answers[:1], PASSWORD)
+    with pytest.raises(WrongSecret):
+        guardian_asks.gather(world.holder, answers, b"another password")
+    with pytest.raises(UsageFault, match="not made on this device"):
+        guardian_asks.gather(world.machine("elsewhere"), answers, PASSWORD)
+    found = guardian_asks.gather(world.holder, answers, PASSWORD)
+    for kinds in ({Kind.PASSWORD, Kind.PEOPLE}, {Kind.FACE, Kind.PEOPLE}):
+        keys = prove.Keys("me", PASSWORD, world.photos.again, frozenset(kinds), found.people)
+        assert world.proof(world.holder, keys).file.level == 3
+    guardian_asks.forget(world.holder, found)
+    with pytest.raises(UsageFault, match="used already"):
+        guardian_asks.gather(world.holder, answers, PASSWORD)
+
+
+def test_void__ends_what_was_granted__and_goes_on_where_it_stopped(world: World) -> None:
+    made = world.vote(world.holder, holder_keys(world))
+    world.later(300)
+    epochs = world.epochs
+    assert epochs.epoch_of(made.file.nullifier) == 0
+    done = void.void(world.holder, "me", world.factors, PURSE, SILENT)
+    assert [(one.epoch, one.receipt is None) for one in done] == [(1, False)]
+    assert epochs.epoch_of(made.file.nullifier) == 1
+    again = void.void(world.holder, "me", world.factors, PURSE, SILENT)
+    assert [(one.epoch, one.receipt is None) for one in again] == [(1, True)]
+    app = world.chain.deployment.address("PassportVote")
+    forced = void.void(world.holder, "me", world.factors, PURSE, SILENT, app=app)
+    assert forced[0].epoch == epochs.epoch_of(made.file.nullifier) == 2
+
+
+def test_void__while_the_keys_of_before_count__waits(world: World) -> None:
+    world.vote(world.holder, holder_keys(world))
+    world.propose(Wish((), without=("ben",), threshold=2))
+    world.later(2 * DAY)
+    world.finish_guardians()
+    with pytest.raises(Negative, match="keys of before count"):
+        void.void(world.holder, "me", world.factors, PURSE, SILENT)
+    world.later(121)
+    assert void.void(world.holder, "me", world.factors, PURSE, SILENT)[0].epoch == 1
+
+
+def test_keep__foreign_and_unknown_parts__are_refused(world: World) -> None:
+    made = guardians.draft(world.holder, "me", world.factors, Wish((world.card("ann"),)), SILENT)
+    ann = world.machine("ann")
+    with pytest.raises(FileInvalid, match="another guardian"):
+        guardianship.keep(ann, "ada", GUARDIAN_PASSWORD, made.parts["ben"], SILENT)
+    with pytest.raises(UsageFault, match="neither in force nor proposed"):
+        guardianship.keep(ann, "ada", GUARDIAN_PASSWORD, made.parts["ann"], SILENT)
+    guardians.propose(world.holder, made, world.factors, PURSE, SILENT)
+    kept = guardianship.keep(ann, "ada", GUARDIAN_PASSWORD, made.parts["ann"], SILENT)
+    assert [part.state for part in kept.parts] == [PartState.WAITING]
+    assert not kept.good
+
+
+def test_start__what_cannot_be_brought_back__is_refused(world: World, tmp_path: Path) -> None:
+    locator = world.locator()
+    device = world.machine("new device")
+    with pytest.raises(UsageFault, match="no passport named me"):
+        world.start(device, None, locator)
+    where = parse_locator(locator)
+    unknown = replace(where, identity_commitment=where.identity_commitment - 1)
+    with pytest.raises(UsageFault, match="holds no passport"):
+        world.start(device, None, format_locator(unknown))
+    without = tmp_path / "no people.mip"
+    sealed = container.reseal(world.open().sealed, drop=[Kind.PEOPLE])
+    keyfile.create_container(without, sealed)
+    with pytest.raises(UsageFault, match="guardians do not open it"):
+        world.start(device, without, locator)
+    backup = world.backup(tmp_path / "backup.mip")
+    with pytest.raises(UsageFault, match="there is a passport named me"):
+        world.start(world.holder, backup, locator)
+    assert recover.list_names(device) == []
+    assert world.start(device, backup, locator)
+    recover.forget(device, "me")
+    assert recover.list_names(device) == []
+
+
+def test_start__a_passport_without_guardians__is_refused(world: World, tmp_path: Path) -> None:
+    backup, locator = world.backup(tmp_path / "backup.mip"), world.locator()
+    world.propose(Wish(nobody=True))
+    world.later(2 * DAY)
+    world.finish_guardians()
+    with pytest.raises(UsageFault, match="no guardians"):
+        world.start(world.machine("new device"), backup, locator)

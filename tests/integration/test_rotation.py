@@ -29,6 +29,7 @@ from mip_cli.flows import (
     rotate,
     verify,
 )
+from mip_cli.flows.guardians import Wish
 from mip_cli.flows.passport_file import Factors, Opened
 from mip_cli.flows.passport_keys import keys_of
 from mip_cli.flows.proof_file import AppCall
@@ -38,6 +39,8 @@ from mip_cli.progress import Silent
 from mip_cli.store import keyfile
 from mip_cli.store.slots import PeopleLock
 from tests.integration.conftest import running_chain
+from tests.integration.guardian_world import DAY, NAMES, World
+from tests.integration.guardian_world import PASSWORD as WORLD_PASSWORD
 
 if TYPE_CHECKING:
     from conftest import LocalChain
@@ -385,3 +388,43 @@ def test_state__names_each_epoch_apart(holder: Holder) -> None:
         labels = {replacement.label_of(link, content, epoch) for epoch in range(3)}
     assert len(labels) == 3
     assert Kind.PEOPLE not in content.kinds
+
+
+def test_rotate__guardians_come_into_force_in_the_middle__goes_on(
+    own_chain: LocalChain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The leaf has new keys and new guardians; the staged file knows the keys alone."""
+    world = World(own_chain, demo_photos.find(None, tmp_path / "photos"), tmp_path / "world")
+    world.enroll()
+    made = world.propose(Wish(tuple(world.card(name) for name in NAMES), threshold=2, quorum=3))
+    assert made.parts.keys() == set(NAMES)
+    request = RotateRequest("me", WORLD_PASSWORD, world.photos.again, NEW_PASSWORD)
+
+    class Stopped(Exception):
+        pass
+
+    def stop(*_: object) -> None:
+        raise Stopped
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rotate.keyfile, "promote", stop)
+        with pytest.raises(Stopped):
+            rotate.rotate(world.holder, request, PAYER, Silent())
+    world.later(2 * DAY)
+    content = world.open().secrets
+    with connection.connect(world.holder) as link:
+        identity = keys_of(content).identity
+        leaf = connection.leaf_on_chain(link, identity, content.anchor, Silent())
+        assert leaf is not None
+        assert content.index is not None
+        siblings = connection.tree(world.holder, link, Silent()).update_siblings(content.index)
+        call = link.recovery.finish_change(link.registry.address, leaf, siblings)
+        assert own_chain.sender().send("anybody finishes the change", call).succeeded
+        done = rotate.rotate(world.holder, request, PAYER, Silent())
+        assert (done.resumed, done.tx_hash) == (True, None)
+        after = world.open(factors=Factors(NEW_PASSWORD, world.photos.again))
+        tree = connection.tree(world.holder, link, Silent())
+        assert tree.find(keys_of(after.secrets).leaf) == content.index
+    assert after.secrets.guardian_commitment != content.guardian_commitment
+    assert Kind.PEOPLE in after.sealed.envelope.kinds
+    assert keyfile.staged(after.path) is None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mip_cli.config import DEFAULT_RPC_URL, load_settings
+from mip_cli.config import DEFAULT_IPFS_URL, DEFAULT_RPC_URL, load_settings
 from mip_cli.errors import ConfigInvalid
 
 
@@ -21,6 +21,7 @@ def environment(tmp_path: Path, toml: str | None = None, **extra: str) -> dict[s
 def test_load__defaults(tmp_path: Path) -> None:
     settings = load_settings(environment(tmp_path))
     assert settings.rpc_url == DEFAULT_RPC_URL
+    assert settings.ipfs_url == DEFAULT_IPFS_URL
     assert settings.data_dir == tmp_path / ".local/share/mip"
 
 
@@ -30,6 +31,7 @@ def test_load__variable_beats_file_and_flag_beats_variable(tmp_path: Path) -> No
     assert settings.rpc_url == "http://variable"
     assert settings.with_flags(rpc_url="http://flag").rpc_url == "http://flag"
     assert settings.with_flags(rpc_url=None).rpc_url == "http://variable"
+    assert load_settings(env | {"MIP_IPFS_URL": "http://ipfs"}).ipfs_url == "http://ipfs"
 
 
 def test_load__relative_xdg_path_is_ignored(tmp_path: Path) -> None:

@@ -7,16 +7,20 @@ import os
 import socket
 import stat
 import time
+from dataclasses import replace
 
 import pytest
 
 from mip_cli.config import load_settings
 from mip_cli.crypto.aead import Sealed
 from mip_cli.errors import ConfigInvalid, FileInvalid, KeyLocked
+from mip_cli.flows import doctor
+from mip_cli.progress import Silent
 from mip_cli.store import attempts, device, keyring
 from mip_cli.store.attempts import LIMIT, WAIT, Attempts
 from mip_cli.store.device import DeviceSecret, Place
 from mip_cli.store.slots import FaceSlot
+from tests.unit.secret_service import SecretService
 
 SLOT = FaceSlot(bytes(16), Sealed(b"n" * 12, b"w" * 64))
 OTHER = FaceSlot(bytes(16), Sealed(b"n" * 12, b"x" * 64))
@@ -263,3 +267,52 @@ def test_forget__nothing_counted(tmp_path):
     counter(tmp_path).begin(time.time())
     attempts.forget(tmp_path, OTHER)
     assert counter(tmp_path).require_open(time.time()) == LIMIT - 1
+
+
+def test_doctor__says_where_the_device_secret_lies(tmp_path):
+    settings = replace(load_settings({"HOME": str(tmp_path)}), data_dir=tmp_path / "data")
+
+    def says() -> str:
+        checks = doctor.examine(settings, Silent(), chain=False)
+        (found,) = [check.text for check in checks if check.name == "device secret"]
+        return found
+
+    assert says() == "none yet; the first enrolment draws it"
+    device.ensure(settings.data_dir, MemoryKeyring())
+    assert says() == "in the system's keyring"
+    other = replace(settings, data_dir=tmp_path / "other")
+    device.ensure(other.data_dir, None)
+    settings = other
+    assert says() == f"in {other.data_dir}/device, for there was no open keyring"
+
+
+@pytest.fixture
+def service(tmp_path, monkeypatch):
+    made = SecretService(tmp_path / "session-bus")
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", made.address)
+    yield made
+    made.close()
+
+
+def test_system_keyring__keeps_and_gives_back(tmp_path, service):
+    ring = keyring.SystemKeyring()
+    assert ring.get("name") is None
+    secret = device.ensure(tmp_path, ring)
+    assert secret.place is Place.KEYRING
+    ((attributes, kept),) = service.items.values()
+    assert kept.decode() == secret.value.hex()
+    assert attributes["service"] == keyring.SERVICE
+    assert attributes["username"] == secret.name.hex()
+    assert device.find(tmp_path, secret.name, keyring.SystemKeyring()) == secret
+
+
+def test_system_keyring__locked__asks_nobody(tmp_path, service):
+    """No password window: neither ``Unlock`` nor ``Prompt`` is ever called."""
+    secret = device.ensure(tmp_path, keyring.SystemKeyring())
+    service.locked = True
+    service.asked.clear()
+    with pytest.raises(KeyLocked, match="keyring, which is locked"):
+        device.find(tmp_path, secret.name, keyring.SystemKeyring())
+    assert device.ensure(tmp_path / "other", keyring.SystemKeyring()).place is Place.FILE
+    assert "Get" in service.asked
+    assert not {"Unlock", "Prompt", "CreateItem", "CreateCollection"} & set(service.asked)

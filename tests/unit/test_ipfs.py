@@ -253,6 +253,24 @@ def test_get__faults_of_the_node(
     assert caught.value.message.isprintable()
 
 
+@pytest.mark.parametrize("head", [b"", b"Transfer-Encoding: chunked\r\n"])
+def test_get__reads_no_more_than_a_block(served: Served, head: bytes) -> None:
+    sent = 0
+
+    def count(handler: BaseHTTPRequestHandler) -> None:
+        nonlocal sent
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n")
+        piece = bytes(0x10000)
+        while sent < 1 << 30:
+            handler.wfile.write(b"10000\r\n" + piece + b"\r\n" if head else piece)
+            sent += len(piece)
+
+    served.node.faults["block/get"] = count
+    with pytest.raises(StoreUntrusted, match="more than 262144 bytes"):
+        served.client().get(CID)
+    assert sent < 64 << 20, "the rest fits into the buffers of two sockets"
+
+
 def test_get__time_is_bounded(served: Served) -> None:
     served.node.blocks[CID] = BLOCK
     assert served.client(timeout=30).get(CID) == BLOCK
@@ -347,6 +365,7 @@ def test_folder__keeps_and_checks(tmp_path: Path) -> None:
     assert blocks.has(CID)
     assert blocks.get(CID) == BLOCK
     path = tmp_path / "stick" / f"{CID}.mip"
+    assert list(path.parent.iterdir()) == [path]
     assert path.stat().st_mode & 0o777 == 0o600
     path.write_bytes(BLOCK + b"x")
     with pytest.raises(StoreUntrusted, match="not hold what its name says"):

@@ -18,7 +18,7 @@ from mip_cli.crypto.kdf import KdfLimits, KdfParams
 from mip_cli.crypto.people import PeopleSecret
 from mip_cli.errors import FileInvalid, KeyLocked, ThresholdNotMet, UsageFault, WrongSecret
 from mip_cli.models import Kind
-from mip_cli.store import container, files, keyfile, passports, secrets_codec
+from mip_cli.store import container, device, files, keyfile, passports, permissions, secrets_codec
 from mip_cli.store.guardian_codec import GuardianState, Member, OpenInvitation, SetRecord
 from mip_cli.store.keyfile import Unlocked
 from mip_cli.store.secrets_codec import PassportSecrets, PassportStatus, Pseudonym
@@ -577,16 +577,19 @@ def test_passports__list_and_permissions(tmp_path, path, created):
     with pytest.raises(UsageFault, match="1 to 32"):
         passports.passport_path(tmp_path, "../../etc/passwd")
     tmp_path.chmod(0o700)
-    assert passports.permission_findings(tmp_path) == []
+    assert permissions.permission_findings(tmp_path) == []
     path.chmod(0o640)
     path.parent.chmod(0o755)
-    remedies = [finding.remedy for finding in passports.permission_findings(tmp_path)]
-    assert remedies == [f"chmod 700 {path.parent}", f"chmod 600 {path}"]
+    device.ensure(tmp_path, None)
+    secret = tmp_path / "device" / "secret"
+    secret.chmod(0o604)
+    remedies = [finding.remedy for finding in permissions.permission_findings(tmp_path)]
+    assert remedies == [f"chmod 700 {path.parent}", f"chmod 600 {path}", f"chmod 600 {secret}"]
 
 
 def test_passports__none_yet(tmp_path):
     assert passports.list_names(tmp_path) == []
-    assert passports.permission_findings(tmp_path / "none") == []
+    assert permissions.permission_findings(tmp_path / "none") == []
 
 
 def test_stage__waits_beside_and_takes_the_place(path, created):

@@ -12,10 +12,10 @@ import pytest
 from mip_cli.cli import cli
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
-SESSION = re.search(r"```console\n(.*?)```", README, re.DOTALL)
-LINES = (
-    [line[2:] for line in SESSION[1].splitlines() if line.startswith("$ mip ")] if SESSION else []
-)
+SESSIONS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+LINES = [
+    line[2:] for session in SESSIONS for line in session.splitlines() if line.startswith("$ mip ")
+]
 
 
 def parse(line: str) -> str:

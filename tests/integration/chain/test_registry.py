@@ -29,6 +29,7 @@ from mip_cli.chain.keys import Signer
 from mip_cli.chain.registry import PassportStatus, sign_enrollment
 from mip_cli.chain.reverts import AppRefusal, RegistryRefusal
 from mip_cli.chain.suite import QUESTION
+from mip_cli.chain.values import Call
 from mip_cli.crypto.binding import keccak256, message_of, scope_of
 from mip_cli.crypto.commitments import leaf
 from mip_cli.crypto.lean_tree import LeanTree
@@ -186,6 +187,12 @@ def changed_record(record, name, **changes):
     return replace(record, contracts=contracts)
 
 
+def create_address(creator, nonce):
+    import rlp
+
+    return checksum(keccak256(rlp.encode([bytes.fromhex(creator[2:]), nonce]))[12:])
+
+
 CORE = (POSEIDON2, VERIFIER, GUARDIAN_VERIFIER, RECOVERY, REGISTRY, EPOCHS, ISSUERS, GATE)
 
 
@@ -213,10 +220,11 @@ def test_verify_deployment__contracts_that_use_another__fails(start_chain, name,
     """The recorded contract is a true copy, but not the one that the others use."""
     chain = start_chain()
     part = next(p for p in load_suite(chain.settings, examples=False).parts if p.name == name)
-    wish = {"from": developer_signer(0).address, "data": "0x" + part.init_code.hex()}
-    sent = chain.rpc.call("eth_sendTransaction", {**wish, "gas": hex(10_000_000)})
-    copy = chain.rpc.call("eth_getTransactionReceipt", sent)["contractAddress"]
-    record = changed_record(chain.deployment, name, address=checksum(copy))
+    sender = chain.sender()
+    address = create_address(sender.address, chain.nonce(1))
+    sender.send("copy", Call(None, part.init_code))
+    assert chain.rpc.code(address)
+    record = changed_record(chain.deployment, name, address=address)
     with pytest.raises(WrongChain, match=f"the {user} uses the {name} at"):
         require_deployment(chain.rpc, record)
 

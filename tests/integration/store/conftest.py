@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -28,28 +28,15 @@ def ipfs_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The RPC address of a node that was started for this session."""
     checkout = find_checkout()
     assert checkout is not None
-    program = checkout / "tests" / "node" / "node_modules" / "ipfs" / "src" / "cli.js"
-    assert program.is_file(), "the test node is not installed: run `make test-tools`"
+    program = checkout / "tests" / "node" / "ipfs_node.mjs"
+    installed = program.parent / "node_modules" / ".installed"
+    assert installed.is_file(), "the test node is not installed: run `make test-tools`"
     folder = tmp_path_factory.mktemp("ipfs")
-    repo = folder / "repo"
-    environment = {"HOME": str(folder), "PATH": os.defpath, "IPFS_PATH": str(repo)}
-    command = [str(node_binary()), str(program)]
+    environment = {"HOME": str(folder), "PATH": os.defpath}
     log = folder / "log"
     with log.open("wb") as output:
-        subprocess.run(
-            [*command, "init", "--profile=test"],
-            env=environment,
-            cwd=folder,
-            stdout=output,
-            stderr=output,
-            check=True,
-            timeout=PATIENCE,
-        )
-        settings = json.loads((repo / "config").read_text())
-        settings["Addresses"] |= {"Swarm": [], "RPC": "/ip4/127.0.0.1/tcp/0"}
-        (repo / "config").write_text(json.dumps(settings))
         daemon = subprocess.Popen(
-            [*command, "daemon", "--offline"],
+            [str(node_binary()), str(program), str(folder / "repo")],
             env=environment,
             cwd=folder,
             stdout=output,
@@ -57,17 +44,16 @@ def ipfs_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             start_new_session=True,
         )
         try:
-            _wait(daemon, log)
-            _, _, host, _, port, *_ = (repo / "api").read_text().split("/")
-            yield f"http://{host}:{port}"
+            yield _wait(daemon, log)
         finally:
             daemon.terminate()
             daemon.wait(PATIENCE)
 
 
-def _wait(daemon: subprocess.Popen[bytes], log: Path) -> None:
+def _wait(daemon: subprocess.Popen[bytes], log: Path) -> str:
     deadline = time.monotonic() + PATIENCE
-    while "Daemon is ready" not in log.read_text():
+    while not (lines := re.findall(r"^(http://127\.0\.0\.1:\d+)$", log.read_text(), re.MULTILINE)):
         assert daemon.poll() is None, log.read_text()
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.1)
+    return lines[0]

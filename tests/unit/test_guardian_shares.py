@@ -1,0 +1,86 @@
+"""From guardians' answers to the people secret: enough, too few, and lies."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from mip_cli.crypto import hpke, shamir
+from mip_cli.crypto.people import PeopleSecret
+from mip_cli.errors import FileInvalid, ThresholdNotMet, WrongSecret
+from mip_cli.flows.guardian_documents import Answer
+from mip_cli.flows.guardian_files import seal_share
+from mip_cli.flows.guardian_shares import restore
+
+ASK = bytes(range(32))
+PAIR = hpke.keypair_from(bytes(range(1, 33)))
+PEOPLE = PeopleSecret(bytes(range(2, 34)))
+PUBLIC = PEOPLE.keypair.public
+
+
+def answers(threshold: int, *numbers: int) -> list[Answer]:
+    shares = shamir.split(PEOPLE.value, threshold, 16)
+    return [answer(number, threshold, shares[number]) for number in numbers]
+
+
+def answer(number: int, threshold: int, share: bytes, ask: bytes = ASK) -> Answer:
+    return Answer(ask, seal_share(ask, PAIR.public, number, threshold, share), None)
+
+
+@pytest.mark.parametrize(("threshold", "numbers"), [(1, [4]), (2, [0, 9]), (5, [1, 3, 5, 7, 15])])
+def test_restore__enough_parts__give_the_secret(threshold: int, numbers: list[int]) -> None:
+    found = restore(ASK, PAIR.private, PUBLIC, answers(threshold, *numbers))
+    assert found.people == PEOPLE
+    assert found.wrong == ()
+    assert PEOPLE.value.hex() not in repr(found)
+
+
+@pytest.mark.parametrize(("threshold", "numbers"), [(2, [7]), (3, [0, 1]), (3, [])])
+def test_restore__too_few_parts__are_told(threshold: int, numbers: list[int]) -> None:
+    words = f"of {threshold} parts" if numbers else "no part is here"
+    with pytest.raises(ThresholdNotMet, match=words):
+        restore(ASK, PAIR.private, PUBLIC, answers(threshold, *numbers))
+
+
+def test_restore__the_same_part_twice__counts_once() -> None:
+    one = answers(2, 3)
+    with pytest.raises(ThresholdNotMet, match="gave 1 of 2 parts"):
+        restore(ASK, PAIR.private, PUBLIC, [*one, *one])
+
+
+def test_restore__a_wrong_part__is_told_from_a_missing_one_and_named_with_one_more() -> None:
+    good = answers(2, 0, 1, 2)
+    lie = answer(5, 2, bytes(32))
+    with pytest.raises(WrongSecret, match="one of them is wrong"):
+        restore(ASK, PAIR.private, PUBLIC, [good[0], lie])
+    found = restore(ASK, PAIR.private, PUBLIC, [lie, good[0], good[1]])
+    assert (found.people, found.wrong) == (PEOPLE, (5,))
+
+
+def test_restore__a_lie_about_the_threshold__is_named() -> None:
+    good = answers(3, 0, 1, 2)
+    share = shamir.split(PEOPLE.value, 3, 16)[7]
+    found = restore(ASK, PAIR.private, PUBLIC, [answer(7, 1, share), *good])
+    assert (found.people, found.wrong) == (PEOPLE, (7,))
+
+
+def test_restore__parts_of_another_set__do_not_fit() -> None:
+    other = PeopleSecret(bytes(range(3, 35)))
+    shares = shamir.split(other.value, 2, 16)
+    given = [answer(number, 2, shares[number]) for number in (0, 1)]
+    assert restore(ASK, PAIR.private, other.keypair.public, given).people == other
+    with pytest.raises(WrongSecret):
+        restore(ASK, PAIR.private, PUBLIC, given)
+
+
+def test_restore__an_answer_to_another_ask_or_changed__is_refused() -> None:
+    good = answers(2, 0, 1)
+    assert restore(ASK, PAIR.private, PUBLIC, good)
+    with pytest.raises(FileInvalid, match="another ask"):
+        restore(ASK, PAIR.private, PUBLIC, [good[0], replace(good[1], ask=bytes(32))])
+    foreign = answer(1, 2, bytes(32), ask=bytes(32))
+    with pytest.raises(FileInvalid, match="was changed"):
+        restore(ASK, PAIR.private, PUBLIC, [good[0], replace(foreign, ask=ASK)])
+    with pytest.raises(FileInvalid, match="somebody else"):
+        restore(ASK, bytes(range(5, 37)), PUBLIC, good)
