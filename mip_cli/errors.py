@@ -46,6 +46,14 @@ class FaceUnusable(Negative):
     """A photo cannot be used: no face, several faces, too small, blurred or turned away."""
 
 
+class CredentialInvalid(Negative):
+    """A credential is another's, not signed, not in force or revoked."""
+
+
+class PolicyUnmet(Negative):
+    """A credential does not say what a policy asks for."""
+
+
 class BudgetSpent(Negative):
     """No privacy budget is left."""
 

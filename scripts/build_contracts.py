@@ -28,10 +28,13 @@ DEPLOYABLES = (
     "GuardianRecovery.vy",
     "PseudonymEpochs.vy",
     "ArchiveAnchor.vy",
+    "IssuerRegistry.vy",
+    "PredicateGate.vy",
     "Groth16Verifier.vy",
     "examples/PassportClaim.vy",
     "examples/PassportVote.vy",
     "examples/PassportVault.vy",
+    "examples/AgeGate.vy",
 )
 INTERFACES = (
     "interfaces/IPassportRegistry.vyi",
@@ -40,6 +43,9 @@ INTERFACES = (
     "interfaces/IGuardianRecovery.vyi",
     "interfaces/IPseudonymEpochs.vyi",
     "interfaces/IArchiveAnchor.vyi",
+    "interfaces/IIssuerRegistry.vyi",
+    "interfaces/IPredicateGate.vyi",
+    "interfaces/IPredicateApp.vyi",
 )
 SCHEMA = "mip.contract/1"
 

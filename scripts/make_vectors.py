@@ -11,6 +11,7 @@ from pathlib import Path
 
 import archive_vector
 import click
+import credential_vector
 import keyfile_vector
 
 from mip_cli.crypto import binding, commitments, guardian_set
@@ -58,6 +59,7 @@ def documents() -> dict[str, object]:
     return {
         "binding.json": _binding(),
         "commitments.json": _commitments(),
+        "credentials.json": credential_vector.document(),
         "guardian.json": _guardian(),
         "archive.json": archive_vector.document(),
         "keyfile.json": keyfile_vector.document(),

@@ -19,7 +19,14 @@ RECOVERY = "GuardianRecovery"
 REGISTRY = "PassportRegistry"
 EPOCHS = "PseudonymEpochs"
 ANCHOR = "ArchiveAnchor"
-CIRCUITS = {VERIFIER: "passport", GUARDIAN_VERIFIER: "guardian_approval"}
+PREDICATE_VERIFIER = "PredicateVerifier"
+ISSUERS = "IssuerRegistry"
+GATE = "PredicateGate"
+CIRCUITS = {
+    VERIFIER: "passport",
+    GUARDIAN_VERIFIER: "guardian_approval",
+    PREDICATE_VERIFIER: "kyc_predicate",
+}
 """Which circuit's verifying key each verifier holds."""
 
 

@@ -12,14 +12,19 @@ from mip_cli.chain.deployments import (
     ANCHOR,
     CIRCUITS,
     EPOCHS,
+    GATE,
     GUARDIAN_VERIFIER,
+    ISSUERS,
     POSEIDON2,
+    PREDICATE_VERIFIER,
     RECOVERY,
     REGISTRY,
     VERIFIER,
     Deployment,
 )
 from mip_cli.chain.epochs import PseudonymEpochs
+from mip_cli.chain.issuers import IssuerRegistry
+from mip_cli.chain.predicates import PredicateGate
 from mip_cli.chain.recovery import Recovery
 from mip_cli.chain.registry import Registry
 from mip_cli.chain.rpc import RpcClient, hexbytes
@@ -139,6 +144,8 @@ def _wiring(rpc: RpcClient, deployment: Deployment) -> list[Check]:
     recovery = Recovery(rpc, deployment.recovery)
     epochs = PseudonymEpochs(rpc, deployment.epochs)
     anchor = ArchiveAnchor(rpc, deployment.archive_anchor)
+    issuers = IssuerRegistry(rpc, deployment.address(ISSUERS))
+    gate = PredicateGate(rpc, deployment.address(GATE))
     wires = (
         (REGISTRY, VERIFIER, registry.verifier()),
         (REGISTRY, POSEIDON2, registry.hasher()),
@@ -146,6 +153,10 @@ def _wiring(rpc: RpcClient, deployment: Deployment) -> list[Check]:
         (RECOVERY, GUARDIAN_VERIFIER, recovery.verifier()),
         (EPOCHS, REGISTRY, epochs.registry()),
         (ANCHOR, REGISTRY, anchor.registry()),
+        (ISSUERS, POSEIDON2, issuers.hasher()),
+        (GATE, REGISTRY, gate.passports()),
+        (GATE, ISSUERS, gate.issuers()),
+        (GATE, PREDICATE_VERIFIER, gate.verifier()),
     )
     return [
         Check(

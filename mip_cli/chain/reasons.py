@@ -202,6 +202,59 @@ REASONS: dict[str, Reason] = {
         "another device, or an earlier run, anchored this archive meanwhile",
         "look at what it anchored: mip archive verify",
     ),
+    "issuers: change has expired": Reason("the change of the issuer was not finished in time"),
+    "issuers: controller is zero": Reason("the issuer would have no controller", _OUR_BUG),
+    "issuers: delay not over": Reason(
+        "the change of the issuer's key waits 48 hours", "finish it when they are over"
+    ),
+    "issuers: issuer is not suspended": Reason("the issuer is active"),
+    "issuers: issuer is suspended": Reason("the issuer is suspended already"),
+    "issuers: key is not canonical": Reason("the issuer's key is no valid point", _OUR_BUG),
+    "issuers: key is not on the curve": Reason("the issuer's key is no valid point", _OUR_BUG),
+    "issuers: no change is waiting": Reason("no change of this issuer is waiting"),
+    "issuers: no such issuer": Reason("there is no issuer of that number"),
+    "issuers: registry is full": Reason(
+        "the registry of issuers has no place left", "use another deployment"
+    ),
+    "issuers: root is not canonical": Reason("the root is not a valid field element", _OUR_BUG),
+    "issuers: sender is not the controller": Reason(
+        "another account speaks for this issuer", "pay with the account that registered it"
+    ),
+    "issuers: version is not the present one": Reason(
+        "something was published for this issuer meanwhile", _AGAIN
+    ),
+    "gate: beneficiary is zero": Reason(
+        "the proof names nobody whom the act shall serve", "name one with --beneficiary"
+    ),
+    "gate: day is not today": Reason("the proof is of another day", _FRESH_PROOF),
+    "gate: day is out of range": Reason("that is not a day", _OUR_BUG),
+    "gate: deadline lies too far ahead": Reason(
+        "the proof would be valid for more than an hour", "choose a nearer deadline"
+    ),
+    "gate: issuers root is not accepted": Reason(
+        "issuers have published revocations or keys since the proof was made", _FRESH_PROOF
+    ),
+    "gate: level is too low": Reason(
+        "the app wants more kinds of key than the proof shows", "show more: --kinds face,password"
+    ),
+    "gate: level is unknown": Reason("the proof claims a level that does not exist", _OUR_BUG),
+    "gate: nullifier is zero": Reason("the proof shows no pseudonym", _OUR_BUG),
+    "gate: passport root is not accepted": Reason(
+        "the proof is about a tree of passports that is too old", _FRESH_PROOF
+    ),
+    "gate: policy is zero or not canonical": Reason(
+        "the app asks for a policy that nobody can satisfy", "tell the app's makers"
+    ),
+    "gate: presentation has expired": Reason("the proof came too late", _FRESH_PROOF),
+    "gate: proof is not valid": Reason(
+        "the proof does not hold for this app, act and policy", _FRESH_PROOF
+    ),
+    "gate: registry has no code": Reason("a registry contract is missing", "mip deploy"),
+    "gate: verifier has no code": Reason("the verifier contract is missing", "mip deploy"),
+    "gate: verifier is of another circuit": Reason(
+        "the verifier belongs to another circuit", _REBUILD
+    ),
+    "age: passport has entered": Reason("this passport has entered already"),
     "claim: passport has claimed": Reason("this passport has claimed already"),
     "vault: grant has expired": Reason("the grant has expired", "ask its holder for a new one"),
     "vault: grant was voided by its holder": Reason("the grant was voided by its holder"),

@@ -35,6 +35,14 @@ class AnchorRefusal(ChainRefusal):
     """The archive anchor said no."""
 
 
+class IssuerRefusal(ChainRefusal):
+    """The registry of issuers said no."""
+
+
+class GateRefusal(ChainRefusal):
+    """The predicate gate said no."""
+
+
 class VerifierRefusal(ChainRefusal):
     """A Groth16 verifier said no."""
 
@@ -55,6 +63,8 @@ _CLASSES: dict[str, type[ChainRefusal]] = {
     "recovery": RecoveryRefusal,
     "epochs": EpochRefusal,
     "archive": AnchorRefusal,
+    "issuers": IssuerRefusal,
+    "gate": GateRefusal,
     "verifier": VerifierRefusal,
     "poseidon2": HashRefusal,
 }

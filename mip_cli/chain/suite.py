@@ -12,8 +12,11 @@ from mip_cli.chain.deployments import (
     ANCHOR,
     CIRCUITS,
     EPOCHS,
+    GATE,
     GUARDIAN_VERIFIER,
+    ISSUERS,
     POSEIDON2,
+    PREDICATE_VERIFIER,
     RECOVERY,
     REGISTRY,
     VERIFIER,
@@ -21,14 +24,31 @@ from mip_cli.chain.deployments import (
 from mip_cli.chain.inspection import KEY_HEAD
 from mip_cli.crypto import jsontext
 from mip_cli.crypto.binding import word
+from mip_cli.crypto.policy_text import EXAMPLE_POLICY, parse_policy
 from mip_cli.errors import ArtifactMismatch
 
 CLAIM = "PassportClaim"
 VOTE = "PassportVote"
 VAULT = "PassportVault"
+AGE = "AgeGate"
 VERIFIER_SOURCE = "Groth16Verifier"
-SOURCES = (POSEIDON2, VERIFIER_SOURCE, RECOVERY, REGISTRY, EPOCHS, ANCHOR, CLAIM, VOTE, VAULT)
-"""Compiled contracts that make up the suite; the last three are examples."""
+SOURCES = (
+    POSEIDON2,
+    VERIFIER_SOURCE,
+    RECOVERY,
+    REGISTRY,
+    EPOCHS,
+    ANCHOR,
+    ISSUERS,
+    GATE,
+    CLAIM,
+    VOTE,
+    VAULT,
+    AGE,
+)
+"""Compiled contracts that make up the suite; the last four are examples."""
+AGE_LEVEL = 1
+"""Kinds of key that the example of a policy asks for."""
 QUESTION = "Shall the library stay open on Sundays?"
 CHOICES = 2
 CLOSES_AT = 4_102_444_800
@@ -107,10 +127,14 @@ def suite_parts(
     registry = add(REGISTRY, REGISTRY, hasher + passports + recovery)
     epochs = add(EPOCHS, EPOCHS, registry)
     add(ANCHOR, ANCHOR, registry)
+    issuers = add(ISSUERS, ISSUERS, hasher)
+    gate = add(GATE, GATE, registry + issuers + verifier(PREDICATE_VERIFIER))
     if examples:
         add(CLAIM, CLAIM, registry)
         add(VOTE, VOTE, registry + _vote_arguments())
         add(VAULT, VAULT, registry + epochs + word(ALLOWANCE))
+        policy = parse_policy(EXAMPLE_POLICY).policy.commitment
+        add(AGE, AGE, gate + word(policy) + word(AGE_LEVEL))
     return parts
 
 

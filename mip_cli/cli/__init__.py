@@ -46,6 +46,7 @@ COMMANDS: dict[str, tuple[Entry, ...]] = {
         Entry("passport", "mip_cli.cli.passport:passport", "show what a passport holds"),
     ),
     "Come back": (
+        Entry("kyc", "mip_cli.cli.kyc:kyc", "keep credentials, prove what they say"),
         Entry("guardian", "mip_cli.cli.guardian:guardian", "choose people who bring you back"),
         Entry("recover", "mip_cli.cli.recover:recover", "come back as yourself under new keys"),
     ),

@@ -137,7 +137,7 @@ def prepare(settings: Settings, ask: Ask, progress: Progress) -> Consent:
     Raises ``UsageFault`` for a deadline out of bounds or for nobody as beneficiary,
     ``AppUntrusted`` for a purpose that a person would see otherwise than it is hashed.
     """
-    payload = _bound_payload(ask)
+    payload = bound_payload(ask)
     progress.step("asking the app what it wants")
     with connection.connect(settings) as link:
         request = App(link.rpc, ask.app).request(link.chain_id, payload)
@@ -150,7 +150,8 @@ def prepare(settings: Settings, ask: Ask, progress: Progress) -> Consent:
     return Consent(ask, request, registry)
 
 
-def _bound_payload(ask: Ask) -> bytes:
+def bound_payload(ask: Ask) -> bytes:
+    """Return what a proof is bound to; raise ``UsageFault`` for terms that no app takes."""
     if ask.beneficiary == ZERO_ADDRESS:
         raise UsageFault(
             "the proof names nobody whom the act shall serve", hint="name one with --beneficiary"
@@ -184,7 +185,7 @@ def prove(
     public chain.
     """
     ask, request = consent.ask, consent.request
-    if (_bound_payload(ask), ask.app) != (request.payload, request.app):
+    if (bound_payload(ask), ask.app) != (request.payload, request.app):
         raise UsageFault("the consent was given for another act")
     require_kinds(keys, request.level)
     seconds: dict[str, float] = {}
@@ -198,8 +199,8 @@ def prove(
     require_fit(artifacts, request.chain_id)
     prover = prover or choose_prover(settings)
     with connection.connect(settings) as link:
-        action = _act(ask, request, clock or link.clock)
-        _require_same_place(opened.unlocked, consent, link)
+        action = act_of(ask, request, clock or link.clock)
+        require_same_place(opened.unlocked, consent, link)
         opened = replacement.settle(settings, link, opened, keys.factors, progress)
         content = opened.unlocked.secrets
         scope, message = request.scope, action.message
@@ -218,7 +219,7 @@ def prove(
             proof = prove_witness(artifacts, witness, prover)
     seconds["prove"] = time.perf_counter() - started
     # before the proof leaves: what is granted under a pseudonym must be found again
-    remembered = _remember(opened.unlocked, request)
+    remembered = remember(opened.unlocked, request)
     file = ProofFile(
         proof=proof,
         circuit=CIRCUIT,
@@ -283,7 +284,7 @@ def _distance(opened: Opened, kinds: frozenset[Kind]) -> int | None:
     return face.match(template, opened.probe).distance
 
 
-def _remember(unlocked: Unlocked, request: Request) -> bool:
+def remember(unlocked: Unlocked, request: Request) -> bool:
     """Note app and purpose in the key file; tell whether it knows them."""
     pseudonym = Pseudonym(request.app, request.purpose)
     for _ in range(3):
@@ -302,7 +303,8 @@ def _remember(unlocked: Unlocked, request: Request) -> bool:
     return False
 
 
-def _act(ask: Ask, request: Request, clock: Clock) -> Action:
+def act_of(ask: Ask, request: Request, clock: Clock) -> Action:
+    """Return the act that a proof is bound to, from now on."""
     deadline = int(clock()) + ask.validity
     message = message_of(
         request.chain_id,
@@ -315,7 +317,8 @@ def _act(ask: Ask, request: Request, clock: Clock) -> Action:
     return Action(request, ask.beneficiary, ask.nonce, deadline, message)
 
 
-def _require_same_place(unlocked: Unlocked, consent: Consent, link: Connection) -> None:
+def require_same_place(unlocked: Unlocked, consent: Consent, link: Connection) -> None:
+    """Raise unless the passport is enrolled where the holder consented to prove."""
     content = unlocked.secrets
     if content.status is not PassportStatus.ENROLLED:
         raise UsageFault(

@@ -42,6 +42,21 @@ def approval(manifest: Manifest) -> Forge:
 
 
 @pytest.fixture(scope="session")
+def kyc(manifest: Manifest) -> Forge:
+    """The circuit of credentials."""
+    return Forge(manifest.circuit("kyc_predicate"))
+
+
+@pytest.fixture(scope="session")
+def small_kyc(manifest: Manifest) -> Forge:
+    """The same in miniature; the signature keeps its size."""
+    original = manifest.circuit("kyc_predicate")
+    spec_id = original.params[3]
+    params = (2, 8, 14400, spec_id, 7, 4, 2501, 1, 1, 1)
+    return Forge(replace(original, name="kyc_small", params=params))
+
+
+@pytest.fixture(scope="session")
 def small(manifest: Manifest) -> Forge:
     """The same circuit template in miniature, where many mutants can be compiled."""
     original = manifest.circuit("passport")

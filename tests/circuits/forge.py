@@ -40,6 +40,7 @@ template LooseBit(n) {
 template Freely(BITS) { signal input value; signal copy <== value; }
 template NoMost(BOUND) { signal input value; signal copy <== value; }
 template NoLeast(BOUND, MAX) { signal input value; signal copy <== value; }
+template Anything(BITS) { signal input value; signal copy <== value; }
 """
 
 
@@ -85,6 +86,31 @@ RULES = {
     "norm floor": Rule("lib/distance.circom", "= AtLeast(", "= NoLeast("),
     "set opening": Rule("guardian_approval.circom", "setCommitment === set.out;"),
     "approval nullifier": Rule("guardian_approval.circom", "nullifier === approval.out;"),
+    # credentials
+    "set member": Rule("lib/quad.circom", "left[i] * right[i] === 0;"),
+    "issuer place": Rule("lib/quad.circom", "step[i].picked === current;"),
+    "issuer bits": Rule("lib/quad.circom", "bit[i] * (bit[i] - 1) === 0;"),
+    "revocation place": Rule("lib/quad.circom", "current - step[i].picked === 0;"),
+    "revocation node": Rule("lib/quad.circom", "node[i] * (node[i] - step[i].parent) === 0;"),
+    "revocation bits": Rule("lib/quad.circom", "bit[i] - bit[i] * bit[i] === 0;"),
+    "curve": Rule("lib/signature.circom", "168700 * xx + yy === 1 + 168696 * xx * yy;"),
+    "response order": Rule("lib/signature.circom", "order.out === 0;"),
+    "key order": Rule("lib/signature.circom", "vanishes.out === 0;"),
+    "signature x": Rule("lib/signature.circom", "left.out[0] === right.xout;"),
+    "signature y": Rule("lib/signature.circom", "left.out[1] === right.yout;"),
+    "use boolean": Rule("lib/policy.circom", "use * (use - 1) === 0;"),
+    "relative boolean": Rule("lib/policy.circom", "relative * (relative - 1) === 0;"),
+    "kind range": Rule("lib/policy.circom", "= Unsigned(4)", "= Anything(4)"),
+    "slot bits": Rule("lib/policy.circom", "slotBit[i] * (slotBit[i] - 1) === 0;"),
+    "value": Rule("lib/policy.circom", "use * (seen - value) === 0;"),
+    "above": Rule("lib/policy.circom", "above = Unsigned(", "above = Anything("),
+    "below": Rule("lib/policy.circom", "below = Unsigned(", "below = Anything("),
+    "set": Rule("lib/policy.circom", "use * elsewhere === 0;"),
+    "accepted range": Rule("lib/policy.circom", "= Unsigned(16)", "= Anything(16)"),
+    "accepted": Rule("lib/policy.circom", "miss[10] === 0;"),
+    "begun": Rule("kyc_predicate.circom", "begun = Unsigned(", "begun = Anything("),
+    "lasting": Rule("kyc_predicate.circom", "lasting = Unsigned(", "lasting = Anything("),
+    "used": Rule("kyc_predicate.circom", "used === required;"),
 }
 
 PLACES = {
@@ -105,6 +131,29 @@ PLACES = {
     "norm floor": r"main\.norm\.norm\.",
     "set opening": r"main\.(setCommitment|set\.)",
     "approval nullifier": r"main\.(nullifier|approval\.)",
+    "set member": r"main\.predicate\[\d\]\.set\.",
+    "issuer place": r"main\.(issuers\.|issuer\.|issuerChild)",
+    "issuer bits": r"main\.(issuers\.bit|issuerBit)",
+    "revocation place": r"main\.(absence\.|revocation(Child|Bit))",
+    "revocation node": r"main\.(absence\.|revocationNode)",
+    "revocation bits": r"main\.(absence\.bit|revocationBit)",
+    "response order": r"main\.signature\.order\.",
+    "key order": r"main\.signature\.(vanishes|twice)",
+    "signature x": r"main\.signature\.(left\.|right\.)",
+    "signature y": r"main\.signature\.(left\.|right\.)",
+    "use boolean": r"main\.(predicate\[\d\]\.)?use",
+    "relative boolean": r"main\.(predicate\[\d\]\.)?relative",
+    "kind range": r"main\.predicate\[\d\]\.kindRange",
+    "slot bits": r"main\.(predicate\[\d\]\.)?slotBit",
+    "value": r"main\.(predicate\[\d\]\.)?value",
+    "above": r"main\.predicate\[\d\]\.above\.",
+    "below": r"main\.predicate\[\d\]\.below\.",
+    "set": r"main\.predicate\[\d\]\.elsewhere",
+    "accepted range": r"main\.policy\.acceptedRange",
+    "accepted": r"main\.policy\.miss",
+    "begun": r"main\.begun\.",
+    "lasting": r"main\.lasting\.",
+    "used": r"main\.(use|required)",
 }
 """For each rule, names of which every constraint of the rule holds one."""
 
@@ -214,6 +263,13 @@ class Forge:
         sources = {
             "Passport": {"passport.circom", "lib/merkle.circom", "lib/distance.circom"},
             "GuardianApproval": {"guardian_approval.circom", "lib/merkle.circom"},
+            # the passport's own rules have their tests in it
+            "KycPredicate": {
+                "kyc_predicate.circom",
+                "lib/policy.circom",
+                "lib/quad.circom",
+                "lib/signature.circom",
+            },
         }[self.circuit.template]
         return {name: rule for name, rule in RULES.items() if rule.file in sources}
 
@@ -223,9 +279,10 @@ class Forge:
         return build(replace(self.circuit, optimization="O0"), (ANY_RANGE, *struck))
 
     def without(self, rule: str) -> Built:
-        """Compile the circuit without one rule, once."""
+        """Compile the circuit without one rule, or several named in one text, once."""
         if rule not in self._mutants:
-            self._mutants[rule] = build(self.circuit, (self.rules[rule],))
+            struck = tuple(self.rules[name] for name in rule.split(", "))
+            self._mutants[rule] = build(self.circuit, struck)
         return self._mutants[rule]
 
     def forged(self, inputs: Inputs) -> dict[str, int]:
@@ -242,7 +299,7 @@ class Forge:
         broken = self.real.unsatisfied(self.real.place(self.forged(inputs)))
         assert broken, "the forged witness is accepted"
         found = [self.real.signals_in(i) for i in broken]
-        place = re.compile(PLACES[rule])
+        place = re.compile("|".join(PLACES[name] for name in rule.split(", ")))
         return [names for names in found if not any(map(place.match, names))]
 
 
@@ -254,9 +311,9 @@ def build(circuit: Circuit, struck: Sequence[Rule] = ()) -> Built:
     module = wasm.load_module(code, CACHE)
     with tempfile.TemporaryDirectory(prefix="mip-forge-") as folder:
         work = Path(folder)
-        for name in ("lib", circuit.file):
-            source, target = CIRCUITS / name, work / name
-            (shutil.copytree if source.is_dir() else shutil.copy)(source, target)
+        shutil.copytree(CIRCUITS / "lib", work / "lib")
+        for source in CIRCUITS.glob("*.circom"):
+            shutil.copy(source, work / source.name)
         for rule in struck:
             path = work / rule.file
             path.write_text(rule.strike(path.read_text()))

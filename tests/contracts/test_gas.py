@@ -19,6 +19,15 @@ CEILINGS = {
 }
 
 
+PREDICATE_CEILINGS = {
+    "age_gate": 300_000,
+    "verify_6": 251_000,
+    "register": 395_000,
+    "publish": 305_000,
+    "suspend": 270_000,
+}
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 def test_gas__below_ceilings() -> None:
     from gas_meter import measure  # web3 warns when it is imported
@@ -26,4 +35,14 @@ def test_gas__below_ceilings() -> None:
     measured = measure()
     assert {
         name: measured[name] for name, limit in CEILINGS.items() if measured[name] > limit
+    } == {}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_gas__of_credentials__below_ceilings() -> None:
+    from predicate_gas import measure
+
+    measured = measure()
+    assert {
+        name: measured[name] for name, limit in PREDICATE_CEILINGS.items() if measured[name] > limit
     } == {}

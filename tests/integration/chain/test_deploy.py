@@ -131,7 +131,7 @@ def test_record__names_what_was_deployed(chain) -> None:
     assert raw["development"] is True
     assert len(raw["source"]["commit"]) == 40
     assert {len(found) for found in raw["verifying_keys"].values()} == {64}
-    assert raw["verifying_keys"].keys() == {"passport", "guardian_approval"}
+    assert raw["verifying_keys"].keys() == {"passport", "guardian_approval", "kyc_predicate"}
     assert list(raw["contracts"]) == [
         "Poseidon2",
         "PassportVerifier",
@@ -140,9 +140,13 @@ def test_record__names_what_was_deployed(chain) -> None:
         "PassportRegistry",
         "PseudonymEpochs",
         "ArchiveAnchor",
+        "IssuerRegistry",
+        "PredicateVerifier",
+        "PredicateGate",
         "PassportClaim",
         "PassportVote",
         "PassportVault",
+        "AgeGate",
     ]
     assert "vyper 0.4.3" in raw["contracts"]["PassportRegistry"]["compiler"]
     assert flow.load_deployment(chain.settings, 31337) == chain.deployment

@@ -13,8 +13,11 @@ from mip_cli.chain.deployments import (
     ANCHOR,
     CIRCUITS,
     EPOCHS,
+    GATE,
     GUARDIAN_VERIFIER,
+    ISSUERS,
     POSEIDON2,
+    PREDICATE_VERIFIER,
     RECOVERY,
     REGISTRY,
     VERIFIER,
@@ -191,7 +194,17 @@ def create_address(creator, nonce):
     return checksum(keccak256(rlp.encode([bytes.fromhex(creator[2:]), nonce]))[12:])
 
 
-CORE = (POSEIDON2, VERIFIER, GUARDIAN_VERIFIER, RECOVERY, REGISTRY, EPOCHS, ANCHOR)
+CORE = (
+    POSEIDON2,
+    VERIFIER,
+    GUARDIAN_VERIFIER,
+    RECOVERY,
+    REGISTRY,
+    EPOCHS,
+    ANCHOR,
+    ISSUERS,
+    GATE,
+)
 
 
 @pytest.mark.parametrize("name", CORE)
@@ -211,6 +224,8 @@ def test_verify_deployment__other_code__fails(chain, name) -> None:
         (GUARDIAN_VERIFIER, RECOVERY),
         (REGISTRY, EPOCHS),
         (REGISTRY, ANCHOR),
+        (ISSUERS, GATE),
+        (PREDICATE_VERIFIER, GATE),
     ],
 )
 def test_verify_deployment__contracts_that_use_another__fails(start_chain, name, user) -> None:

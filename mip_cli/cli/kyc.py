@@ -1,0 +1,246 @@
+"""``mip kyc``: credentials, and proofs of what they say without showing them."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from mip_cli.cli import _io, _keys, _render
+from mip_cli.cli._options import (
+    example,
+    force_option,
+    json_option,
+    passport_option,
+    password_file_option,
+    rpc_option,
+    with_settings,
+)
+from mip_cli.cli.kyc_issuer import issuer
+from mip_cli.cli.kyc_prove import prove, read_policy, verify
+from mip_cli.config import Settings
+from mip_cli.crypto.claims import date_text
+from mip_cli.crypto.policy_text import EXAMPLE_POLICY, EXAMPLE_SCHEMA
+from mip_cli.errors import UsageFault
+from mip_cli.flows import kyc as flow
+from mip_cli.flows import passport_file
+from mip_cli.flows.kyc import HeldView
+from mip_cli.flows.passport_file import Opened
+from mip_cli.store.credentials import MAX_CREDENTIAL
+
+POLICY_SCHEMA = "mip.kyc.policy.show/1"
+REQUEST_SCHEMA = "mip.kyc.request.made/1"
+IMPORT_SCHEMA = "mip.kyc.import/1"
+LIST_SCHEMA = "mip.kyc.list/1"
+SHOW_SCHEMA = "mip.kyc.show/1"
+
+
+@click.group(epilog=example("mip kyc list", "mip kyc prove --policy adult.json --app AgeGate"))
+def kyc() -> None:
+    """Keep credentials, and prove what they say without showing them."""
+
+
+kyc.add_command(issuer)
+kyc.add_command(prove)
+kyc.add_command(verify)
+
+
+@kyc.command("policy", epilog=example("mip kyc policy adult.json", "mip kyc policy --example"))
+@click.argument("file", required=False, type=click.Path(dir_okay=False, allow_dash=True))
+@click.option("--example", "as_example", is_flag=True, help="Print a policy to begin with.")
+@click.option("--example-schema", is_flag=True, help="Print a schema to begin with.")
+@json_option
+def policy(file: str | None, as_example: bool, example_schema: bool, as_json: bool) -> None:
+    """Say in words what a policy asks, and the number that an app keeps of it."""
+    if as_example or example_schema:
+        click.echo(json.dumps(EXAMPLE_SCHEMA if example_schema else EXAMPLE_POLICY, indent=2))
+        return
+    if file is None:
+        raise UsageFault("which policy?", hint="give a file, or --example")
+    found = read_policy(file)
+
+    def text() -> None:
+        click.echo(f"{found.demand}:")
+        for words in found.predicates:
+            click.echo(f"  {_io.sanitize(words)}")
+        click.echo(f"commitment {found.policy.commitment:#066x}")
+
+    document = {
+        "commitment": str(found.policy.commitment),
+        "schema_id": str(found.schema.id),
+        "predicates": list(found.predicates),
+        "required": found.policy.required,
+        "issuers": list(found.policy.issuers),
+    }
+    _io.emit(document, schema=POLICY_SCHEMA, as_json=as_json, text=text)
+
+
+@kyc.command("request", epilog=example("mip kyc request --image now.jpg -o request.json"))
+@click.option("-o", "--output", required=True, metavar="FILE", help="Write the request here.")
+@passport_option
+@_keys.image_option
+@password_file_option
+@force_option
+@json_option
+@with_settings
+def request(
+    settings: Settings,
+    output: str,
+    passport_name: str,
+    image: Path | None,
+    password_file: str | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Make a request to give to an issuer.
+
+    It holds a fresh number that stands for your passport: the issuer learns nothing of the
+    passport, and two issuers cannot tell that they serve the same one.
+    """
+    opened = _open(settings, passport_name, image, password_file, as_json)
+    identifier, document = flow.request(settings, opened)
+    _io.write_output(output, document, force=force)
+
+    def text() -> None:
+        click.echo(f"request {identifier} written to {output}; give it to the issuer")
+
+    if output != "-":
+        fields = {"id": identifier, "output": output}
+        _io.emit(fields, schema=REQUEST_SCHEMA, as_json=as_json, text=text)
+
+
+@kyc.command("import", epilog=example("mip kyc import credential.json --image now.jpg"))
+@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
+@passport_option
+@_keys.image_option
+@password_file_option
+@rpc_option
+@json_option
+@with_settings
+def import_credential(
+    settings: Settings,
+    file: str,
+    passport_name: str,
+    image: Path | None,
+    password_file: str | None,
+    as_json: bool,
+) -> None:
+    """Keep a credential that an issuer made for one of your requests."""
+    data = _io.read_input(file, MAX_CREDENTIAL, what="credential")
+    opened = _open(settings, passport_name, image, password_file, as_json)
+    with _render.TerminalProgress(quiet=as_json) as progress:
+        kept, known = flow.keep(settings, opened, data, progress)
+
+    def text() -> None:
+        _show(kept)
+        if not known:
+            _io.warn("this node serves another chain: the issuer's key was not checked")
+
+    document = {**_document(kept), "issuer_checked": known}
+    _io.emit(document, schema=IMPORT_SCHEMA, as_json=as_json, text=text)
+
+
+@kyc.command("list", epilog=example("mip kyc list --image now.jpg"))
+@passport_option
+@_keys.image_option
+@password_file_option
+@json_option
+@with_settings
+def list_credentials(
+    settings: Settings,
+    passport_name: str,
+    image: Path | None,
+    password_file: str | None,
+    as_json: bool,
+) -> None:
+    """List your requests and credentials."""
+    opened = _open(settings, passport_name, image, password_file, as_json)
+    found = flow.list_held(settings, opened)
+
+    def text() -> None:
+        rows = [(held.id, *_summary(held)) for held in found]
+        if rows:
+            _render.table(("id", "schema", "issuer", "until"), rows)
+        else:
+            _io.note("there is no credential yet; begin with `mip kyc request`")
+
+    document = {"credentials": [_document(held) for held in found]}
+    _io.emit(document, schema=LIST_SCHEMA, as_json=as_json, text=text)
+
+
+@kyc.command("show", epilog=example("mip kyc show 0123456789abcdef --image now.jpg"))
+@click.argument("identifier", metavar="ID")
+@passport_option
+@_keys.image_option
+@password_file_option
+@json_option
+@with_settings
+def show(
+    settings: Settings,
+    identifier: str,
+    passport_name: str,
+    image: Path | None,
+    password_file: str | None,
+    as_json: bool,
+) -> None:
+    """Show a credential with all its claims: for your eyes."""
+    opened = _open(settings, passport_name, image, password_file, as_json)
+    held = flow.show(settings, opened, identifier)
+    _io.emit(_document(held), schema=SHOW_SCHEMA, as_json=as_json, text=lambda: _show(held))
+
+
+def _open(
+    settings: Settings, name: str, image: Path | None, password_file: str | None, as_json: bool
+) -> Opened:
+    passport_file.require(settings, name)
+    factors = _keys.read_factors(name, password_file, image)
+    with _render.TerminalProgress(quiet=as_json) as progress:
+        return passport_file.unlock(settings, name, factors, progress)
+
+
+def _summary(held: HeldView) -> tuple[str, str, str]:
+    found = held.credential
+    if found is None:
+        return ("(requested)", "", "")
+    until = date_text(found.terms.expires_on)
+    return (f"{found.schema.name} {found.schema.version}", str(found.issuer.number), until)
+
+
+def _document(held: HeldView) -> dict[str, object]:
+    found = held.credential
+    return {
+        "id": held.id,
+        "requested": datetime.fromtimestamp(held.created, UTC),
+        "credential": found
+        and {
+            "schema": f"{found.schema.name}/{found.schema.version}",
+            "schema_id": str(found.schema.id),
+            "chain_id": found.issuer.chain_id,
+            "registry": found.issuer.registry,
+            "issuer": found.issuer.number,
+            "number": found.terms.nonce,
+            "valid_from": date_text(found.terms.issued_on),
+            "valid_until": date_text(found.terms.expires_on),
+            "claims": dict(found.values),
+        },
+    }
+
+
+def _show(held: HeldView) -> None:
+    found = held.credential
+    if found is None:
+        _render.kv([("id", held.id), ("state", "requested; the issuer has not answered")])
+        return
+    claims = [(name, _io.sanitize(str(value))) for name, value in found.values.items()]
+    _render.kv(
+        [
+            ("id", held.id),
+            ("schema", f"{_io.sanitize(found.schema.name)} {found.schema.version}"),
+            ("issuer", f"{found.issuer.number} on chain {found.issuer.chain_id}"),
+            ("number", found.terms.nonce),
+            ("good", f"{date_text(found.terms.issued_on)} to {date_text(found.terms.expires_on)}"),
+            *claims,
+        ]
+    )

@@ -1,0 +1,105 @@
+"""A proof about a credential as a file: the proof file of section 9 with one more member."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from mip_cli.chain.abi import parse_address
+from mip_cli.chain.predicates import PredicatePresentation
+from mip_cli.crypto import jsontext
+from mip_cli.crypto.claims import LAST_DATE
+from mip_cli.crypto.dates import date_of_day
+from mip_cli.crypto.field import R
+from mip_cli.crypto.policy_text import PolicyText, parse_policy
+from mip_cli.errors import FileInvalid, MipError
+from mip_cli.flows import proof_file
+from mip_cli.flows.proof_file import ProofFile
+from mip_cli.units import Address
+
+MAX_BYTES = 192 * 1024
+_MAX_DAY = 2_932_896
+_FIELDS = {"policy", "gate", "issuers", "issuers_root", "day"}
+
+
+@dataclass(frozen=True)
+class PredicateFile:
+    """A proof, what it is bound to, and what it says of a credential."""
+
+    bound: ProofFile
+    """The proof and the values it shares with a proof of the passport alone."""
+    policy: PolicyText
+    """What the credential was asked."""
+    gate: Address
+    """The PredicateGate that checks."""
+    issuers: Address
+    """The IssuerRegistry."""
+    issuers_root: int
+    """Root of the issuers tree."""
+    day: int
+    """Days since 1970 of the day it was made for."""
+
+    @property
+    def signals(self) -> tuple[int, ...]:
+        """The public signals, computed anew; a file cannot claim others."""
+        root_level, nullifier, scope, message = self.bound.signals
+        statement = (self.policy.policy.commitment + date_of_day(self.day)) % R
+        return (root_level, nullifier, statement, self.issuers_root, scope, message)
+
+    @property
+    def presentation(self) -> PredicatePresentation:
+        """What the app's contract takes."""
+        return PredicatePresentation(self.bound.presentation, self.issuers_root, self.day)
+
+
+def encode(file: PredicateFile) -> bytes:
+    """Write the file as UTF-8 JSON."""
+    document = json.loads(proof_file.encode(file.bound))
+    document["credential"] = {
+        "policy": file.policy.document,
+        "gate": file.gate,
+        "issuers": file.issuers,
+        "issuers_root": str(file.issuers_root),
+        "day": file.day,
+    }
+    return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def decode(data: bytes) -> PredicateFile:
+    """Read the file; raise ``FileInvalid`` unless every member is there, known and canonical."""
+    if len(data) > MAX_BYTES:
+        raise FileInvalid(f"the proof file is larger than {MAX_BYTES} bytes")
+    try:
+        document = jsontext.parse(data)
+        if not isinstance(document, dict):
+            raise ValueError("it is not a proof with its bindings")
+        extra = document.pop("credential", None)
+        if not isinstance(extra, dict) or set(extra) != _FIELDS:
+            raise ValueError("it says nothing of a credential")
+        return _read(document, extra)
+    except MipError:
+        raise
+    except (ValueError, TypeError, KeyError) as error:
+        raise FileInvalid(f"the proof file cannot be read: {error}") from error
+
+
+def _read(document: dict[str, Any], extra: dict[str, Any]) -> PredicateFile:
+    root, day = extra["issuers_root"], extra["day"]
+    if not isinstance(root, str) or not root.isascii() or not root[:80].isdigit():
+        raise ValueError("issuers_root must be a decimal number")
+    if str(int(root[:80])) != root or not 0 < int(root) < R:
+        raise ValueError("issuers_root must be a field element other than 0")
+    if type(day) is not int or not 0 <= day <= _MAX_DAY or date_of_day(day) > LAST_DATE:
+        raise ValueError("day is out of range")
+    gate, issuers = extra["gate"], extra["issuers"]
+    if not isinstance(gate, str) or not isinstance(issuers, str):
+        raise ValueError("gate and issuers are addresses")
+    return PredicateFile(
+        bound=proof_file.decode(json.dumps(document).encode()),
+        policy=parse_policy(extra["policy"]),
+        gate=parse_address(gate),
+        issuers=parse_address(issuers),
+        issuers_root=int(root),
+        day=day,
+    )

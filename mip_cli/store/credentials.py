@@ -1,0 +1,144 @@
+"""A holder's credentials, ``<data>/credentials/<passport>/<id>.mip``; protocol section 20.
+
+Sealed under a key that follows from the passport's secret, so that they stay readable when its keys
+are replaced. Each file is one request and, once it came, the credential.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from mip_cli.crypto import aead, jsontext, kdf
+from mip_cli.crypto.aead import NONCE_BYTES, NotAuthentic, Rng, Sealed, system_rng
+from mip_cli.crypto.field import to_bytes
+from mip_cli.crypto.forms import Form, Members, element, hexed
+from mip_cli.errors import EnvironmentFault, FileInvalid, UsageFault
+from mip_cli.store import files
+
+MAX_CREDENTIAL = 64 * 1024
+"""Bytes of a credential's JSON."""
+SUFFIX = ".mip"
+PAD_BYTES = 4096
+
+_LABEL = b"mip credentials/1"
+_ID = re.compile(r"[0-9a-f]{16}")
+_MAX_FILE = 4 * MAX_CREDENTIAL
+
+
+@dataclass(frozen=True, repr=False)
+class Held:
+    """A request, and the credential that answered it."""
+
+    blinding: int
+    """Opens the subject; whoever has it and the secret can show the credential."""
+    subject: int
+    """What the issuer saw."""
+    created: int
+    """Unix time of the request."""
+    document: bytes = b""
+    """The credential as it came; empty until then."""
+
+    def __repr__(self) -> str:
+        return f"Held({self.id}, <redacted>)"
+
+    @property
+    def id(self) -> str:
+        """What the holder calls it by."""
+        return hashlib.sha256(to_bytes(self.subject)).hexdigest()[:16]
+
+
+class Wallet:
+    """The credentials of one passport."""
+
+    def __init__(self, data_dir: Path, passport: str, secret: int) -> None:
+        self._folder = data_dir / "credentials" / passport
+        self._key = kdf.subkey(to_bytes(secret), _LABEL)
+
+    def put(self, held: Held, *, rng: Rng = system_rng) -> None:
+        """Seal a request or credential, durable on return; takes the place of an older state."""
+        content = jsontext.canonical(
+            {
+                "blinding": element(held.blinding),
+                "subject": element(held.subject),
+                "created": held.created,
+                "document": held.document.decode(),
+            }
+        )
+        filled = content + b" " * (-len(content) % PAD_BYTES)
+        sealed = aead.seal(self._key, filled, self._associated(held.id), rng=rng)
+        files.ensure_private_dir(self._folder)
+        files.atomic_write(self._path(held.id), _FORM.encode(sealed))
+
+    def get(self, identifier: str) -> Held:
+        """Open one; raise ``UsageFault`` when there is none, ``FileInvalid`` for an altered one."""
+        if not _ID.fullmatch(identifier) or not self._path(identifier).exists():
+            known = ", ".join(self.ids()) or "none"
+            raise UsageFault(
+                f"there is no credential {identifier[:16]}", hint=f"there are: {known}"
+            )
+        path = self._path(identifier)
+        sealed = _FORM.decode(
+            files.read_bounded(path, _MAX_FILE, what="credential file", follow_symlinks=False)
+        )
+        try:
+            content = aead.unseal(self._key, sealed, self._associated(identifier))
+            found = _decode(content.rstrip(b" "))
+        except (NotAuthentic, ValueError, TypeError, KeyError):
+            raise FileInvalid(
+                f"the credential file {path} was altered or is another passport's"
+            ) from None
+        if found.id != identifier:
+            raise FileInvalid(f"the credential file {path} holds another credential")
+        return found
+
+    def find(self, subject: int) -> Held | None:
+        """Return what was requested with a subject; None when nothing was."""
+        identifier = Held(0, subject, 0).id
+        return self.get(identifier) if self._path(identifier).exists() else None
+
+    def ids(self) -> list[str]:
+        """Return the names of all, sorted."""
+        try:
+            found = [path.stem for path in self._folder.iterdir() if path.suffix == SUFFIX]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            reason = (error.strerror or "unknown failure").lower()
+            raise EnvironmentFault(f"cannot list {self._folder}: {reason}") from error
+        return sorted(name for name in found if _ID.fullmatch(name))
+
+    def _path(self, identifier: str) -> Path:
+        return self._folder / f"{identifier}{SUFFIX}"
+
+    def _associated(self, identifier: str) -> bytes:
+        return _LABEL + b"\x00" + identifier.encode()
+
+
+def _decode(data: bytes) -> Held:
+    m = Members(jsontext.parse(data), "blinding", "subject", "created", "document")
+    raw = m.raw("document")
+    if not isinstance(raw, str) or len(raw) > MAX_CREDENTIAL:
+        raise ValueError("no credential")
+    return Held(m.element("blinding"), m.element("subject"), m.integer("created"), raw.encode())
+
+
+def _write(sealed: Sealed) -> dict[str, object]:
+    return {"nonce": hexed(sealed.nonce), "ciphertext": hexed(sealed.ciphertext)}
+
+
+def _read(m: Members) -> Sealed:
+    size = len(m.text("ciphertext", _MAX_FILE)) // 2 - 1
+    return Sealed(m.data("nonce", NONCE_BYTES), m.data("ciphertext", size))
+
+
+_FORM = Form(
+    "mip.credential.file/1",
+    "credential file",
+    ("nonce", "ciphertext"),
+    _write,
+    _read,
+    limit=_MAX_FILE,
+)
