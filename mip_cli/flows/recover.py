@@ -239,6 +239,7 @@ def _prepare(
     )
     files.ensure_private_dir(folder)
     files.atomic_write(folder / SOURCE, source)
+    recoveries.drop_answers(folder)  # a kill may have left some of a recovery that was dropped
     keyfile.create_container(folder / STATE, sealed)
     return content
 

@@ -26,6 +26,7 @@ from mip_cli.flows import (
     approvals,
     connection,
     demo_photos,
+    enroll,
     guardian_acts,
     guardian_answers,
     guardian_asks,
@@ -39,6 +40,7 @@ from mip_cli.flows import (
     rotate,
     void,
 )
+from mip_cli.flows import backup as backups
 from mip_cli.flows.guardian_files import ANSWER, ASK, CARD, ask_hash, seal_share
 from mip_cli.flows.guardians import Wish
 from mip_cli.flows.guardianship import PartState
@@ -47,7 +49,7 @@ from mip_cli.flows.passport_file import Factors
 from mip_cli.flows.recover_status import Step
 from mip_cli.flows.sending import Rehearsed
 from mip_cli.models import Kind
-from mip_cli.store import container, keyfile
+from mip_cli.store import container, keyfile, recoveries
 from tests.integration.guardian_world import (
     DAY,
     GUARDIAN_PASSWORD,
@@ -162,6 +164,28 @@ def test_recover__killed_between_its_files__goes_on(world: World, tmp_path: Path
     assert world.vote(device, new_keys(world)).file.level == 2
 
 
+def test_recover__with_a_foreign_passport_in_its_place__keeps_that_one(
+    world: World, tmp_path: Path
+) -> None:
+    backup, device = world.backup(tmp_path / "backup.mip"), world.machine("new device")
+    begun = world.start(device, backup, world.locator())
+    wish = enroll.EnrollRequest("me", world.photos.first, PASSWORD)
+    with pytest.raises(UsageFault, match="recovery of a passport named me is in progress"):
+        enroll.enroll(device, wish, PURSE.signer, SILENT)
+    with pytest.raises(UsageFault, match="recovery of a passport named me is in progress"):
+        backups.place(device, "me", backup.read_bytes())
+    foreign = b"what another tool put there"
+    path = device.data_dir / "passports" / "me.mip"
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.write_bytes(foreign)
+    keyfile.staged_path(path).write_bytes(foreign + b", too")
+    world.go_on(device, world.answers(begun.ask), old_password=PASSWORD)
+    world.later(2 * DAY)
+    done = world.finish(device)
+    assert [kept.read_bytes() for kept in done.replaced] == [foreign, foreign + b", too"]
+    assert world.open(device, world.new_factors).path == path
+
+
 def test_recover__with_the_wrong_old_password__is_refused(world: World, tmp_path: Path) -> None:
     backup, locator = world.backup(tmp_path / "backup.mip"), world.locator()
     device = world.machine("new device")
@@ -177,7 +201,7 @@ def test_recover__password_forgotten__by_face_and_people_on_the_device(world: Wo
     now = world.go_on(world.holder, answers, old_image=world.photos.again)
     assert now.step is Step.WAIT
     world.later(2 * DAY)
-    world.finish(world.holder)
+    assert world.finish(world.holder).replaced == (), "the file that came back is not kept"
     with pytest.raises(WrongSecret):
         world.open()
     assert world.open(factors=world.new_factors).secrets.kinds[-1] is Kind.PEOPLE
@@ -455,6 +479,21 @@ def test_recover__a_part_of_somebody_else_s_ask__is_refused(world: World, tmp_pa
         world.go_on(two, mine, old_password=PASSWORD)
     assert not list((two.data_dir / "recoveries" / "me").glob("answer-*"))
     assert world.go_on(one, mine, old_password=PASSWORD).step is Step.WAIT
+
+
+def test_recover__answers_to_an_ask_of_the_past__are_left_out(world: World, tmp_path: Path) -> None:
+    backup, locator = world.backup(tmp_path / "backup.mip"), world.locator()
+    device, other = world.machine("one device"), world.machine("other device")
+    past = world.answer("kim", world.start(other, backup, locator).ask)
+    folder = device.data_dir / "recoveries" / "me"
+    folder.mkdir(parents=True, mode=0o700)
+    recoveries.keep_answer(folder, past)  # what a kill in the middle of `forget` leaves
+    begun = world.start(device, backup, locator)
+    assert recoveries.read_answers(folder) == []
+    recoveries.keep_answer(folder, past)  # and one in the middle of a new ask
+    assert recover_status.status(device, "me").answers == 0
+    now = world.go_on(device, world.answers(begun.ask), old_password=PASSWORD)
+    assert (now.step, now.answers) == (Step.WAIT, 2)
 
 
 def test_recover__an_approval_that_is_none__is_not_kept(world: World, tmp_path: Path) -> None:
