@@ -26,6 +26,7 @@ from mip_cli.flows import (
     approvals,
     connection,
     demo_photos,
+    enroll,
     guardian_acts,
     guardian_answers,
     guardian_asks,
@@ -38,6 +39,7 @@ from mip_cli.flows import (
     rotate,
     void,
 )
+from mip_cli.flows import backup as backups
 from mip_cli.flows.guardian_files import ANSWER, ASK, ask_hash, seal_share
 from mip_cli.flows.guardians import Wish
 from mip_cli.flows.guardianship import PartState
@@ -135,6 +137,28 @@ def test_recover__device_lost__comes_back_as_the_same(world: World, tmp_path: Pa
         world.vote(world.holder, holder_keys(world))
 
 
+def test_recover__with_a_foreign_passport_in_its_place__keeps_that_one(
+    world: World, tmp_path: Path
+) -> None:
+    backup, device = world.backup(tmp_path / "backup.mip"), world.machine("new device")
+    begun = world.start(device, backup, world.locator())
+    wish = enroll.EnrollRequest("me", world.photos.first, PASSWORD)
+    with pytest.raises(UsageFault, match="recovery of a passport named me is in progress"):
+        enroll.enroll(device, wish, PURSE.signer, SILENT)
+    with pytest.raises(UsageFault, match="recovery of a passport named me is in progress"):
+        backups.place(device, "me", backup.read_bytes())
+    foreign = b"what another tool put there"
+    path = device.data_dir / "passports" / "me.mip"
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.write_bytes(foreign)
+    keyfile.staged_path(path).write_bytes(foreign + b", too")
+    world.go_on(device, world.answers(begun.ask), old_password=PASSWORD)
+    world.later(2 * DAY)
+    done = world.finish(device)
+    assert [kept.read_bytes() for kept in done.replaced] == [foreign, foreign + b", too"]
+    assert world.open(device, world.new_factors).path == path
+
+
 def test_recover__with_the_wrong_old_password__is_refused(world: World, tmp_path: Path) -> None:
     backup, locator = world.backup(tmp_path / "backup.mip"), world.locator()
     device = world.machine("new device")
@@ -150,7 +174,7 @@ def test_recover__password_forgotten__by_face_and_people_on_the_device(world: Wo
     now = world.go_on(world.holder, answers, old_image=world.photos.again)
     assert now.step is Step.WAIT
     world.later(2 * DAY)
-    world.finish(world.holder)
+    assert world.finish(world.holder).replaced == (), "the file that came back is not kept"
     with pytest.raises(WrongSecret):
         world.open()
     assert world.open(factors=world.new_factors).secrets.kinds[-1] is Kind.PEOPLE
