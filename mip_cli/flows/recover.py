@@ -238,6 +238,7 @@ def _prepare(
         recoveries.encode(content), [lock, passport_file.face_lock(settings, template)]
     )
     files.ensure_private_dir(folder)
+    recoveries.drop_answers(folder)  # a kill may have left some of a recovery that was dropped
     files.atomic_write(folder / SOURCE, source)
     keyfile.create_container(folder / STATE, sealed)
     return content

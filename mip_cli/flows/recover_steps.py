@@ -126,8 +126,7 @@ class _Run:
 
     def answers(self) -> list[Answer]:
         """Return what guardians answered so far."""
-        kept = recoveries.read_answers(self.found.folder)
-        return approvals.read_answers(self.found.content.ask, kept)
+        return recover_status.answers_to(self.found.content.ask, self.found.folder)
 
     def keep(self, answers: tuple[bytes, ...]) -> None:
         """Keep answers once all of them are sound; none otherwise."""

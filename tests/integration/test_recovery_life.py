@@ -48,7 +48,7 @@ from mip_cli.flows.passport_file import Factors
 from mip_cli.flows.recover_status import Step
 from mip_cli.flows.sending import Rehearsed
 from mip_cli.models import Kind
-from mip_cli.store import container, keyfile
+from mip_cli.store import container, keyfile, recoveries
 from tests.integration.guardian_world import (
     DAY,
     GUARDIAN_PASSWORD,
@@ -406,6 +406,21 @@ def test_recover__a_part_of_somebody_else_s_ask__is_refused(world: World, tmp_pa
         world.go_on(two, mine, old_password=PASSWORD)
     assert not list((two.data_dir / "recoveries" / "me").glob("answer-*"))
     assert world.go_on(one, mine, old_password=PASSWORD).step is Step.WAIT
+
+
+def test_recover__answers_to_an_ask_of_the_past__are_left_out(world: World, tmp_path: Path) -> None:
+    backup, locator = world.backup(tmp_path / "backup.mip"), world.locator()
+    device, other = world.machine("one device"), world.machine("other device")
+    past = world.answer("kim", world.start(other, backup, locator).ask)
+    folder = device.data_dir / "recoveries" / "me"
+    folder.mkdir(parents=True, mode=0o700)
+    recoveries.keep_answer(folder, past)  # what a kill in the middle of `forget` leaves
+    begun = world.start(device, backup, locator)
+    assert recoveries.read_answers(folder) == []
+    recoveries.keep_answer(folder, past)  # and one in the middle of a new ask
+    assert recover_status.status(device, "me").answers == 0
+    now = world.go_on(device, world.answers(begun.ask), old_password=PASSWORD)
+    assert (now.step, now.answers) == (Step.WAIT, 2)
 
 
 def test_recover__an_approval_that_is_none__is_not_kept(world: World, tmp_path: Path) -> None:
