@@ -492,6 +492,9 @@ def test_void__while_the_keys_of_before_count__waits(world: World) -> None:
     world.finish_guardians()
     with pytest.raises(Negative, match="keys of before count"):
         void.void(world.holder, "me", world.factors, PURSE, SILENT)
+    app = world.chain.deployment.address("PassportVote")
+    with pytest.raises(Negative, match="keys of before count"):
+        void.void(world.holder, "me", world.factors, PURSE, SILENT, app=app)
     world.later(121)
     assert void.void(world.holder, "me", world.factors, PURSE, SILENT)[0].epoch == 1
 
