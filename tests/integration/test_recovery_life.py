@@ -35,6 +35,7 @@ from mip_cli.flows import (
     prove,
     recover,
     recover_status,
+    recover_steps,
     recover_veto,
     rotate,
     void,
@@ -421,6 +422,36 @@ def test_recover__answers_to_an_ask_of_the_past__are_left_out(world: World, tmp_
     assert recover_status.status(device, "me").answers == 0
     now = world.go_on(device, world.answers(begun.ask), old_password=PASSWORD)
     assert (now.step, now.answers) == (Step.WAIT, 2)
+
+
+def test_renew__only_once_it_is_final_that_the_request_is_over(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = world.machine("new device")
+    begun = world.start(device, world.backup(tmp_path / "backup.mip"), world.locator())
+    document = device.data_dir / "recoveries" / "me" / "ask.json"
+    now = world.go_on(device, world.answers(begun.ask), old_password=PASSWORD)
+    assert now.step is Step.WAIT
+
+    with monkeypatch.context() as patch:
+        patch.setattr(connection.Connection, "clock", lambda _: 2_000_000_000.0)
+        assert recover_status.status(device, "me").step is Step.RENEW
+        with pytest.raises(Negative, match="may still live"):
+            world.go_on(device)
+    assert document.read_bytes() == begun.ask, "a wrong clock destroys no keys"
+
+    monkeypatch.setattr(connection, "final_after", lambda _: 3)
+    recover_veto.veto(world.holder, "me", world.factors, PURSE, SILENT)
+    with pytest.raises(Negative, match="may still live"):
+        world.go_on(device)
+    for _ in range(3):
+        world.later(1)
+    rehearsal = recover_steps.ContinueRequest("me", NEW_PASSWORD, world.photos.again)
+    seen = recover_steps.advance(device, rehearsal, replace(PURSE, rehearse=True), SILENT)
+    assert seen.step is Step.RENEW
+    assert document.read_bytes() == begun.ask
+    assert world.go_on(device).step is Step.ANSWERS
+    assert document.read_bytes() != begun.ask
 
 
 def test_recover__an_approval_that_is_none__is_not_kept(world: World, tmp_path: Path) -> None:
