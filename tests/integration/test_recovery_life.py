@@ -424,6 +424,17 @@ def test_recover__answers_to_an_ask_of_the_past__are_left_out(world: World, tmp_
     assert (now.step, now.answers) == (Step.WAIT, 2)
 
 
+def test_start__again_with_another_backup__is_refused(world: World, tmp_path: Path) -> None:
+    backup, locator = world.backup(tmp_path / "backup.mip"), world.locator()
+    other, device = tmp_path / "other.mip", world.machine("new device")
+    keyfile.create_container(other, world.open().sealed)  # the same passport, with its face slot
+    begun = world.start(device, backup, locator)
+    with pytest.raises(UsageFault, match="begun with another backup"):
+        world.start(device, other, locator)
+    assert world.start(device, backup, locator).ask == begun.ask
+    assert world.start(device, None, locator).ask == begun.ask
+
+
 def test_renew__only_once_it_is_final_that_the_request_is_over(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
