@@ -99,6 +99,7 @@ def make(
             passport=passport,
             threshold=threshold,
             quorum=quorum,
+            guardian_commitment=Commitment(record.guardian_commitment),
             set_salt=record.salt,
             siblings=tree.path(member.position),
             position=member.position,

@@ -272,7 +272,8 @@ def _source(settings: Settings, request: StartRequest) -> tuple[bytes, bytes]:
     if request.backup is None and not there:
         raise UsageFault(
             f"there is no passport named {request.name} on this device",
-            hint="give a backup with --backup FILE",
+            hint="give a backup with --backup FILE, or bring the one in IPFS here first: "
+            "mip passport import LOCATOR",
         )
     envelope = keyfile.read(path)
     if envelope.people is None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from mip_cli.chain.recovery import RECOVER_PURPOSE, Phase, request_payload
 from mip_cli.config import Settings
 from mip_cli.crypto.check_words import check_words
-from mip_cli.errors import FileInvalid, Negative, ThresholdNotMet, UsageFault
+from mip_cli.errors import FileInvalid, Negative, ProofInvalid, ThresholdNotMet, UsageFault
 from mip_cli.flows import (
     approvals,
     connection,
@@ -25,7 +25,7 @@ from mip_cli.flows import (
 from mip_cli.flows.connection import Connection
 from mip_cli.flows.guardian_change import in_force
 from mip_cli.flows.guardian_documents import Answer
-from mip_cli.flows.guardian_files import ask_hash
+from mip_cli.flows.guardian_files import ANSWER, ask_hash
 from mip_cli.flows.leaf_proof import Act
 from mip_cli.flows.passport_file import Factors, Opened
 from mip_cli.flows.passport_keys import keys_of
@@ -137,12 +137,19 @@ class _Run:
         return recover_status.answers_to(self.found.content.ask, self.found.folder)
 
     def keep(self, answers: tuple[bytes, ...]) -> None:
-        """Keep answers once all of them are sound; none otherwise."""
-        given = approvals.read_answers(self.found.content.ask, answers)
+        """Keep answers once all of them are sound; none otherwise, and the bad one is named."""
+        content = self.found.content
         state = approvals.state_at(self.found.ask.passport, self.link)
-        for answer in given:
-            if answer.approval is not None:
-                approvals.check(self.settings, state, self.number, answer.approval)
+        for place, data in enumerate(answers, 1):
+            try:
+                answer = ANSWER.decode(data)
+                guardian_shares.require_sound(ask_hash(content.ask), content.private_key, answer)
+                if answer.approval is not None:
+                    approvals.check(self.settings, state, self.number, answer.approval)
+            except (FileInvalid, ProofInvalid) as error:
+                # one of several was bad: which, in the order they were given
+                text = f"answer {place} of {len(answers)}: {error.message}"
+                raise type(error)(text, hint=error.hint) from error
         for data in answers:
             recoveries.keep_answer(self.found.folder, data)
 

@@ -37,11 +37,12 @@ from mip_cli.flows import (
     recover_status,
     recover_steps,
     recover_veto,
+    revoke,
     rotate,
     void,
 )
 from mip_cli.flows import backup as backups
-from mip_cli.flows.guardian_files import ANSWER, ASK, ask_hash, seal_share
+from mip_cli.flows.guardian_files import ANSWER, ASK, CARD, ask_hash, seal_share
 from mip_cli.flows.guardians import Wish
 from mip_cli.flows.guardianship import PartState
 from mip_cli.flows.locator import format_locator, parse_locator
@@ -136,6 +137,32 @@ def test_recover__device_lost__comes_back_as_the_same(world: World, tmp_path: Pa
         world.vote(device, new_keys(world))
     with pytest.raises(UsageFault, match="does not hold"):
         world.vote(world.holder, holder_keys(world))
+
+
+def test_recover__killed_between_its_files__goes_on(world: World, tmp_path: Path) -> None:
+    backup, locator = world.backup(tmp_path / "backup.mip"), world.locator()
+    device = world.machine("new device")
+    folder = device.data_dir / "recoveries" / "me"
+    dropped = world.start(device, backup, locator)
+    (folder / "state.mip").unlink()  # killed when only the source lay there
+    assert recover.list_names(device) == []
+    begun = world.start(device, backup, locator)
+    assert begun.ask != dropped.ask
+    (folder / "ask.json").unlink()  # killed before the ask was copied out
+    assert world.start(device, backup, locator).ask == begun.ask
+    world.go_on(device, world.answers(begun.ask), old_password=PASSWORD)
+    world.later(2 * DAY)
+    shutil.copytree(folder, copy := tmp_path / "copy")
+    assert world.finish(device).receipt
+    shutil.copytree(copy, folder)  # killed before the recovery was tidied away
+    key_file = device.data_dir / "passports" / "me.mip"
+    before = key_file.read_bytes()
+    assert world.finish(device).receipt is None
+    assert key_file.read_bytes() == before
+    key_file.unlink()
+    shutil.copytree(copy, folder)  # killed before the key file was written
+    assert world.finish(device).receipt is None
+    assert world.vote(device, new_keys(world)).file.level == 2
 
 
 def test_recover__with_a_foreign_passport_in_its_place__keeps_that_one(
@@ -236,6 +263,52 @@ def test_guardians__dropped__are_no_kind_any_more(world: World) -> None:
     assert unlocked.sealed.envelope.people is None
     assert not world.state().has_guardians
     assert world.vote(world.holder, holder_keys(world)).file.level == 2
+
+
+def test_invite__labels_that_deceive_or_are_taken__are_refused(world: World) -> None:
+    def invite(label: str, own: str = "Ada") -> bytes:
+        return guardians.invite(world.holder, "me", world.factors, label, own, SILENT)
+
+    first = invite("ann")
+    assert invite("ann") == first, "the same label gives the same invitation"
+    for label, own in (("a\u202eb", "Ada"), ("ann", "x" * 65), ("", "Ada"), ("dan", "a  b")):
+        with pytest.raises(UsageFault, match="plain text"):
+            invite(label, own)
+    with pytest.raises(UsageFault, match="is a guardian already"):
+        invite("ben")
+
+
+def test_set__with_a_card_of_no_invitation__is_refused(world: World) -> None:
+    card = CARD.decode(world.card("ann"))
+    stray = CARD.encode(replace(card, invitation=bytes(16)))
+    with pytest.raises(UsageFault, match="answers no invitation"):
+        guardians.draft(world.holder, "me", world.factors, Wish((stray,)), SILENT)
+    with pytest.raises(UsageFault, match="no guardian dan"):
+        guardians.draft(world.holder, "me", world.factors, Wish((), without=("dan",)), SILENT)
+    everybody = Wish((), without=NAMES)
+    with pytest.raises(UsageFault, match="nobody would be left"):
+        guardians.draft(world.holder, "me", world.factors, everybody, SILENT)
+    with pytest.raises(UsageFault, match="are needed and there are"):
+        guardians.draft(world.holder, "me", world.factors, Wish((), ("ben", "eve")), SILENT)
+
+
+def test_recover__revoked_by_a_thief__takes_a_quorum(world: World, tmp_path: Path) -> None:
+    backup, locator = world.backup(tmp_path / "backup.mip"), world.locator()
+    revoke.revoke(world.machine_of_thief(), "me", world.factors, PURSE.signer, SILENT)
+    device = world.machine("new device")
+    begun = world.start(device, backup, locator)
+    assert begun.status is PassportStatus.REVOKED
+    question = guardian_answers.consider(
+        world.machine("ben"), "ada", GUARDIAN_PASSWORD, begun.ask, SILENT
+    )
+    assert question.needed == 3
+    now = world.go_on(device, world.answers(begun.ask), old_password=PASSWORD)
+    assert (now.step, now.phase, now.needed) == (Step.APPROVALS, Phase.PROPOSED, 3)
+    now = world.go_on(device, world.answers(begun.ask, ("kim",)))
+    assert now.step is Step.WAIT
+    world.later(2 * DAY)
+    world.finish(device)
+    assert world.vote(device, new_keys(world)).file.level == 2
 
 
 def test_set__run_again__goes_on_with_the_same_set(world: World) -> None:

@@ -37,6 +37,7 @@ def test_make__gives_everybody_a_part_of_one_secret() -> None:
         assert (part.threshold, part.quorum, part.locator) == (3, 4, "mip:1:x")
         assert part.digests[part.number] == share_digest(part.number, share)
         assert part.people == record.people_public
+        assert part.guardian_commitment == record.guardian_commitment
     people = PeopleSecret(shamir.combine(3, dict(list(shares.items())[:3])))
     assert people.commitment == record.guardian_commitment
     assert people.keypair.public == record.people_public
