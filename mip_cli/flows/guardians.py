@@ -52,9 +52,9 @@ class Wish:
     nobody: bool = False
     """Whether there shall be no guardians at all."""
     threshold: int | None = None
-    """None for a majority, two at least."""
+    """None for the present one where it fits, else a majority, two at least."""
     quorum: int | None = None
-    """None for one more than the threshold, if there is one more."""
+    """None for the present one where it fits, else one more than the threshold if it can."""
     backup: str | None = None
     """CID of a backup, for the locator in the parts."""
     anew: bool = False
@@ -146,7 +146,7 @@ def draft(settings: Settings, name: str, factors: Factors, wish: Wish, progress:
     """Make the set that a holder wants, and everybody's part; writes and sends nothing.
 
     Raises ``UsageFault`` for cards that answer no invitation of his, labels that no guardian has,
-    and thresholds that cannot be met.
+    thresholds that cannot be met, and while another set of his waits on chain.
     """
     with hold(settings, name, factors, progress) as holding:
         guardians = holding.content.guardians or GuardianState()
@@ -157,12 +157,20 @@ def draft(settings: Settings, name: str, factors: Factors, wish: Wish, progress:
                 raise UsageFault(f"the passport {name} has no guardians")
             if guardians.pending and not guardians.pending.members and not wish.anew:
                 return Draft(name, guardians.pending, {}, {}, labels, True)
+            _require_none_waits(holding)
             return Draft(name, guardian_sets.nobody(), {}, {}, labels, False)
         candidates, words = _candidates(guardians, wish)
-        thresholds = guardian_sets.choose_thresholds(len(candidates), wish.threshold, wish.quorum)
+        active = guardians.active
+        thresholds = guardian_sets.choose_thresholds(
+            len(candidates),
+            wish.threshold,
+            wish.quorum,
+            (active.threshold, active.quorum) if active else None,
+        )
         pending = guardians.pending
         if pending and not wish.anew and _same(pending, candidates, thresholds):
             return Draft(name, pending, {}, words, labels, True)
+        _require_none_waits(holding)
         progress.step("sharing the people secret")
         passport = holding.passport
         locator = format_locator(
@@ -189,11 +197,17 @@ def propose(
     """Write a draft into the key file, then propose it on chain; it waits 48 hours there.
 
     Every guardian's part must be stored by now: nobody can make it again. Run again after a kill
-    it goes on. Raises ``UsageFault`` without face and password, ``ChainRefusal``.
+    it goes on. Raises ``UsageFault`` without face and password and while another set of his waits
+    on chain, whose record would be lost; ``ChainRefusal``.
     """
     with hold(settings, made.name, factors, progress) as holding:
         guardians = holding.content.guardians or GuardianState()
         record = made.record
+        if guardians.pending is not None and guardians.pending != record:
+            # an earlier run may have been killed with its transaction on the way
+            label = _label(holding, commitment_of(guardians.pending), holding.state().changes)
+            holding.sender(purse).settle(label, progress)
+            _require_none_waits(holding)
         if guardians.pending != record:
             pending = replace(guardians, pending=record)
             holding = holding.write(replace(holding.content, guardians=pending))
@@ -219,7 +233,7 @@ def propose(
 def _send_change(holding: Holding, record: SetRecord, purse: Purse) -> Receipt:
     registry, state = holding.link.registry.address, holding.state()
     commitment = commitment_of(record)
-    label = f"guardians:{registry}:{holding.keys.identity:#x}:{commitment:#x}:{state.changes}"
+    label = _label(holding, commitment, state.changes)
     payload = change_payload(registry, record.guardian_commitment, commitment)
     shown = holding.show(CHANGE_PURPOSE, payload, state.changes)
     call = holding.link.recovery.propose_change(
@@ -232,6 +246,29 @@ def _send_change(holding: Holding, record: SetRecord, purse: Purse) -> Receipt:
     )
     holding.progress.step("proposing the guardians on chain")
     return holding.sender(purse).send(label, call, holding.progress)
+
+
+def _label(holding: Holding, commitment: int, changes: int) -> str:
+    registry = holding.link.registry.address
+    return f"guardians:{registry}:{holding.keys.identity:#x}:{commitment:#x}:{changes}"
+
+
+def _require_none_waits(holding: Holding) -> None:
+    """Raise ``UsageFault`` while the set that the key file waits for does so on chain.
+
+    Anyone may put that in force: a key file that had forgotten it would have guardians of whom it
+    knows nothing.
+    """
+    pending = holding.content.guardians and holding.content.guardians.pending
+    if not pending:
+        return
+    final = guardian_change.state_of(holding.link, holding.content, final=True)
+    for state in (holding.state(), final):
+        if state.change_is_alive(holding.now()) and guardian_change.is_waiting(state, pending):
+            raise UsageFault(
+                f"another set of guardians of {holding.content.name} waits on chain",
+                hint="take it back with `mip guardian cancel`, or wait and `mip guardian finish`",
+            )
 
 
 def _candidates(guardians: GuardianState, wish: Wish) -> tuple[list[Candidate], dict[str, str]]:
