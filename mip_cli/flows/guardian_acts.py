@@ -95,7 +95,7 @@ def finish(
             return _finished(holding, None)
         record, state, now = guardians.pending, holding.state(), holding.now()
         if not guardian_change.is_waiting(state, record) or not state.change_is_alive(now):
-            _forget_pending(holding)
+            _forget_pending(holding, purse)
             raise UsageFault(
                 "the change of guardians waits on chain no more: it was cancelled, or ran out",
                 hint="begin again with `mip guardian set`",
@@ -139,8 +139,7 @@ def cancel(
             label = f"guardians-cancel:{registry}:{holding.keys.identity:#x}:{state.changes}"
             progress.step("taking the change back")
             receipt = holding.sender(purse).send(label, call, progress)
-        if holding.content.guardians and holding.content.guardians.pending:
-            _forget_pending(holding)
+        _forget_pending(holding, purse)
         return receipt
 
 
@@ -151,8 +150,25 @@ def _agrees(content: PassportSecrets, state: RecoveryState) -> bool:
     return guardian_change.is_in_force(state, active)
 
 
-def _forget_pending(holding: Holding) -> None:
+def _forget_pending(holding: Holding, purse: Purse) -> None:
+    """Forget the set that the key file waits for, once it can never come into force.
+
+    Not in a rehearsal, nor by a block that a re-org may undo: who the guardians are of a set that
+    comes into force after all stands in this record alone.
+    """
     guardians = holding.content.guardians or GuardianState()
+    pending = guardians.pending
+    if pending is None or purse.rehearse:
+        return
+    state = holding.state()
+    final = guardian_change.state_of(holding.link, holding.content, final=True)
+    if final.changes != state.changes:
+        return  # what was done last is not final, and a proposal may come back
+    if any(
+        guardian_change.is_waiting(found, pending) or guardian_change.is_in_force(found, pending)
+        for found in (state, final)
+    ):
+        return
     holding.write(replace(holding.content, guardians=replace(guardians, pending=None)))
 
 
