@@ -30,6 +30,8 @@ from mip_cli.flows import (
     guardian_acts,
     guardian_answers,
     guardian_asks,
+    guardian_change,
+    guardian_sets,
     guardians,
     guardianship,
     prove,
@@ -43,6 +45,7 @@ from mip_cli.flows import (
 )
 from mip_cli.flows import backup as backups
 from mip_cli.flows.guardian_files import ANSWER, ASK, CARD, ask_hash, seal_share
+from mip_cli.flows.guardian_sets import Candidate
 from mip_cli.flows.guardians import Wish
 from mip_cli.flows.guardianship import PartState
 from mip_cli.flows.locator import format_locator, parse_locator
@@ -323,8 +326,44 @@ def test_set__run_again__goes_on_with_the_same_set(world: World) -> None:
     done = guardians.propose(world.holder, again, world.factors, PURSE, SILENT)
     assert (done.receipt, world.chain.nonce(1)) == (None, nonce)
     assert world.state().pending_set_commitment == done.set_commitment
+    with pytest.raises(UsageFault, match="another set of guardians of me waits on chain"):
+        guardians.draft(world.holder, "me", world.factors, replace(wish, anew=True), SILENT)
+    other, _ = guardian_sets.make(
+        [Candidate(m.label, m.invitation, m.leaf, m.public_key) for m in made.record.members],
+        *(2, 2, ASK.decode(asked(world)).passport, world.locator()),
+    )
+    with pytest.raises(UsageFault, match="another set of guardians of me waits on chain"):
+        guardians.propose(world.holder, replace(made, record=other), world.factors, PURSE, SILENT)
+    assert world.open().secrets.guardians.pending == made.record
+    assert guardian_acts.cancel(world.holder, "me", world.factors, PURSE, SILENT)
     anew = guardians.draft(world.holder, "me", world.factors, replace(wish, anew=True), SILENT)
     assert anew.record != made.record
+    assert guardians.propose(world.holder, anew, world.factors, PURSE, SILENT).receipt
+
+
+def asked(world: World) -> bytes:
+    return guardian_asks.for_parts(world.holder, "me", world.factors, SILENT).document
+
+
+def test_cancel__forgets_a_set_only_when_it_is_final_that_it_waits_no_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = world.propose(Wish((), without=("ben",), threshold=2))
+    rehearse = replace(PURSE, rehearse=True)
+    monkeypatch.setattr(guardian_change, "final_after", lambda chain_id: 4)
+    assert guardian_acts.cancel(world.holder, "me", world.factors, PURSE, SILENT)
+    assert not world.state().pending_ready_at
+    with pytest.raises(UsageFault, match="waits on chain no more"):
+        guardian_acts.finish(world.holder, "me", world.factors, PURSE, SILENT)
+    assert world.open().secrets.guardians.pending == made.record, "a re-org may undo it"
+    for _ in range(4):
+        world.later(1)
+    assert guardian_acts.cancel(world.holder, "me", world.factors, rehearse, SILENT) is None
+    with pytest.raises(UsageFault, match="waits on chain no more"):
+        guardian_acts.finish(world.holder, "me", world.factors, rehearse, SILENT)
+    assert world.open().secrets.guardians.pending == made.record, "nothing is written"
+    assert guardian_acts.cancel(world.holder, "me", world.factors, PURSE, SILENT) is None
+    assert world.open().secrets.guardians.pending is None
 
 
 def test_set__killed_before_it_was_sent__goes_on(world: World) -> None:
@@ -548,6 +587,22 @@ def test_recover__an_approval_that_is_none__is_not_kept(world: World, tmp_path: 
     with pytest.raises(ProofInvalid, match="not by a guardian"):
         world.go_on(device, (ANSWER.encode(bad),), old_password=PASSWORD)
     assert recover_status.status(device, "me").answers == 0
+
+
+def test_recover__a_part_that_does_not_open__is_named_and_not_kept(
+    world: World, tmp_path: Path
+) -> None:
+    backup = world.backup(tmp_path / "backup.mip")
+    device = world.machine("new device")
+    begun = world.start(device, backup, world.locator())
+    one, two = world.answers(begun.ask)
+    good = ANSWER.decode(one)
+    assert good.share is not None
+    bad = replace(good, share=replace(good.share, number=(good.share.number + 1) % 16))
+    with pytest.raises(FileInvalid, match="answer 2 of 2: the part with number"):
+        world.go_on(device, (two, ANSWER.encode(bad)), old_password=PASSWORD)
+    assert recover_status.status(device, "me").answers == 0
+    assert world.go_on(device, (one, two), old_password=PASSWORD).step is Step.WAIT
 
 
 def test_recover__with_one_wrong_part__a_third_guardian_makes_it_right(
