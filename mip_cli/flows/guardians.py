@@ -52,9 +52,9 @@ class Wish:
     nobody: bool = False
     """Whether there shall be no guardians at all."""
     threshold: int | None = None
-    """None for a majority, two at least."""
+    """None for the present one where it fits, else a majority, two at least."""
     quorum: int | None = None
-    """None for one more than the threshold, if there is one more."""
+    """None for the present one where it fits, else one more than the threshold if it can."""
     anew: bool = False
     """Make a new set also where the same one was begun: its parts were lost."""
 
@@ -144,7 +144,7 @@ def draft(settings: Settings, name: str, factors: Factors, wish: Wish, progress:
     """Make the set that a holder wants, and everybody's part; writes and sends nothing.
 
     Raises ``UsageFault`` for cards that answer no invitation of his, labels that no guardian has,
-    and thresholds that cannot be met.
+    thresholds that cannot be met, and while another set of his waits on chain.
     """
     with hold(settings, name, factors, progress) as holding:
         guardians = holding.content.guardians or GuardianState()
@@ -155,12 +155,20 @@ def draft(settings: Settings, name: str, factors: Factors, wish: Wish, progress:
                 raise UsageFault(f"the passport {name} has no guardians")
             if guardians.pending and not guardians.pending.members and not wish.anew:
                 return Draft(name, guardians.pending, {}, {}, labels, True)
+            _require_none_waits(holding)
             return Draft(name, guardian_sets.nobody(), {}, {}, labels, False)
         candidates, words = _candidates(guardians, wish)
-        thresholds = guardian_sets.choose_thresholds(len(candidates), wish.threshold, wish.quorum)
+        active = guardians.active
+        thresholds = guardian_sets.choose_thresholds(
+            len(candidates),
+            wish.threshold,
+            wish.quorum,
+            (active.threshold, active.quorum) if active else None,
+        )
         pending = guardians.pending
         if pending and not wish.anew and _same(pending, candidates, thresholds):
             return Draft(name, pending, {}, words, labels, True)
+        _require_none_waits(holding)
         progress.step("sharing the people secret")
         passport = holding.passport
         locator = format_locator(
@@ -248,6 +256,24 @@ def _send_change(holding: Holding, record: SetRecord, purse: Purse) -> Receipt:
     )
     holding.progress.step("proposing the guardians on chain")
     return holding.sender(purse).send(label, call, holding.progress)
+
+
+def _require_none_waits(holding: Holding) -> None:
+    """Raise ``UsageFault`` while the set that the key file waits for does so on chain.
+
+    Anyone may put that in force: a key file that had forgotten it would have guardians of whom it
+    knows nothing.
+    """
+    pending = holding.content.guardians and holding.content.guardians.pending
+    if not pending:
+        return
+    final = guardian_change.state_of(holding.link, holding.content, final=True)
+    for state in (holding.state(), final):
+        if state.change_is_alive(holding.now()) and guardian_change.is_waiting(state, pending):
+            raise UsageFault(
+                f"another set of guardians of {holding.content.name} waits on chain",
+                hint="take it back with `mip guardian cancel`, or wait and `mip guardian finish`",
+            )
 
 
 def _candidates(guardians: GuardianState, wish: Wish) -> tuple[list[Candidate], dict[str, str]]:

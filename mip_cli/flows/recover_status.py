@@ -123,6 +123,21 @@ def standing(
     )
 
 
+def is_over(link: Connection, document: bytes) -> bool:
+    """Tell whether a request can never be carried out, by the final state and the chain's time.
+
+    What would bring it about may be destroyed then; this machine's clock may be wrong.
+    """
+    ask = ASK.decode(document)
+    act, where, block = recovery_of(ask), ask.passport, link.final()
+    state = link.recovery.state(where.registry, where.identity_commitment, where.anchor, block.tag)
+    found = link.recovery.request(approvals.request_of(where, act), block.tag)
+    phase = found.phase(state, block.time)
+    if phase is Phase.NONE:
+        return approvals.is_stale(act, state)
+    return phase in (Phase.VETOED, Phase.EXPIRED, Phase.VOID)
+
+
 def answers_to(document: bytes, folder: Path) -> list[Answer]:
     """Return the stored answers to an ask; a kill may have left some to an ask of the past."""
     wanted = ask_hash(document)

@@ -12,7 +12,7 @@ from pathlib import Path
 from mip_cli.chain.recovery import RECOVER_PURPOSE, Phase, request_payload
 from mip_cli.config import Settings
 from mip_cli.crypto.check_words import check_words
-from mip_cli.errors import FileInvalid, ProofInvalid, ThresholdNotMet, UsageFault
+from mip_cli.errors import FileInvalid, Negative, ProofInvalid, ThresholdNotMet, UsageFault
 from mip_cli.flows import (
     approvals,
     connection,
@@ -72,7 +72,8 @@ def advance(
 ) -> Standing:
     """Do what can be done now, and say what is needed next.
 
-    An ask that the chain has left behind is made anew. Raises ``WrongSecret`` and ``FaceMismatch``
+    An ask that the chain has left behind for good is made anew. Raises ``Negative`` while it may
+    still come back, ``WrongSecret`` and ``FaceMismatch``
     for the new keys and the old ones, ``UsageFault`` when an old one is missing, ``ProofInvalid``
     for an approval that is none, ``ChainRefusal``.
     """
@@ -85,6 +86,13 @@ def advance(
         run = _Run(settings, link, found, purse, progress, prover)
         now = run.standing()
         if now.step is Step.RENEW:
+            if purse.rehearse:
+                return now
+            if not recover_status.is_over(link, found.content.ask):
+                raise Negative(
+                    "the request may still live: that it is over is not final on chain",
+                    hint="run this again in a minute; if it stays so, set this machine's clock",
+                )
             run = replace(run, found=recover.renew(link, found))
             return run.standing(words=check_words(run.found.content.ask))
         if now.phase is Phase.EXECUTED:

@@ -30,11 +30,14 @@ from mip_cli.flows import (
     guardian_acts,
     guardian_answers,
     guardian_asks,
+    guardian_change,
+    guardian_sets,
     guardians,
     guardianship,
     prove,
     recover,
     recover_status,
+    recover_steps,
     recover_veto,
     revoke,
     rotate,
@@ -42,6 +45,7 @@ from mip_cli.flows import (
 )
 from mip_cli.flows import backup as backups
 from mip_cli.flows.guardian_files import ANSWER, ASK, CARD, ask_hash, seal_share
+from mip_cli.flows.guardian_sets import Candidate
 from mip_cli.flows.guardians import Wish
 from mip_cli.flows.guardianship import PartState
 from mip_cli.flows.locator import format_locator, parse_locator
@@ -322,8 +326,44 @@ def test_set__run_again__goes_on_with_the_same_set(world: World) -> None:
     done = guardians.propose(world.holder, again, world.factors, PURSE, SILENT)
     assert (done.receipt, world.chain.nonce(1)) == (None, nonce)
     assert world.state().pending_set_commitment == done.set_commitment
+    with pytest.raises(UsageFault, match="another set of guardians of me waits on chain"):
+        guardians.draft(world.holder, "me", world.factors, replace(wish, anew=True), SILENT)
+    other, _ = guardian_sets.make(
+        [Candidate(m.label, m.invitation, m.leaf, m.public_key) for m in made.record.members],
+        *(2, 2, ASK.decode(asked(world)).passport, world.locator()),
+    )
+    with pytest.raises(UsageFault, match="another set of guardians of me waits on chain"):
+        guardians.propose(world.holder, replace(made, record=other), world.factors, PURSE, SILENT)
+    assert world.open().secrets.guardians.pending == made.record
+    assert guardian_acts.cancel(world.holder, "me", world.factors, PURSE, SILENT)
     anew = guardians.draft(world.holder, "me", world.factors, replace(wish, anew=True), SILENT)
     assert anew.record != made.record
+    assert guardians.propose(world.holder, anew, world.factors, PURSE, SILENT).receipt
+
+
+def asked(world: World) -> bytes:
+    return guardian_asks.for_parts(world.holder, "me", world.factors, SILENT).document
+
+
+def test_cancel__forgets_a_set_only_when_it_is_final_that_it_waits_no_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = world.propose(Wish((), without=("ben",), threshold=2))
+    rehearse = replace(PURSE, rehearse=True)
+    monkeypatch.setattr(guardian_change, "final_after", lambda chain_id: 4)
+    assert guardian_acts.cancel(world.holder, "me", world.factors, PURSE, SILENT)
+    assert not world.state().pending_ready_at
+    with pytest.raises(UsageFault, match="waits on chain no more"):
+        guardian_acts.finish(world.holder, "me", world.factors, PURSE, SILENT)
+    assert world.open().secrets.guardians.pending == made.record, "a re-org may undo it"
+    for _ in range(4):
+        world.later(1)
+    assert guardian_acts.cancel(world.holder, "me", world.factors, rehearse, SILENT) is None
+    with pytest.raises(UsageFault, match="waits on chain no more"):
+        guardian_acts.finish(world.holder, "me", world.factors, rehearse, SILENT)
+    assert world.open().secrets.guardians.pending == made.record, "nothing is written"
+    assert guardian_acts.cancel(world.holder, "me", world.factors, PURSE, SILENT) is None
+    assert world.open().secrets.guardians.pending is None
 
 
 def test_set__killed_before_it_was_sent__goes_on(world: World) -> None:
@@ -496,6 +536,47 @@ def test_recover__answers_to_an_ask_of_the_past__are_left_out(world: World, tmp_
     assert (now.step, now.answers) == (Step.WAIT, 2)
 
 
+def test_start__again_with_another_backup__is_refused(world: World, tmp_path: Path) -> None:
+    backup, locator = world.backup(tmp_path / "backup.mip"), world.locator()
+    other, device = tmp_path / "other.mip", world.machine("new device")
+    keyfile.create_container(other, world.open().sealed)  # the same passport, with its face slot
+    begun = world.start(device, backup, locator)
+    with pytest.raises(UsageFault, match="begun with another backup"):
+        world.start(device, other, locator)
+    assert world.start(device, backup, locator).ask == begun.ask
+    assert world.start(device, None, locator).ask == begun.ask
+
+
+def test_renew__only_once_it_is_final_that_the_request_is_over(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = world.machine("new device")
+    begun = world.start(device, world.backup(tmp_path / "backup.mip"), world.locator())
+    document = device.data_dir / "recoveries" / "me" / "ask.json"
+    now = world.go_on(device, world.answers(begun.ask), old_password=PASSWORD)
+    assert now.step is Step.WAIT
+
+    with monkeypatch.context() as patch:
+        patch.setattr(connection.Connection, "clock", lambda _: 2_000_000_000.0)
+        assert recover_status.status(device, "me").step is Step.RENEW
+        with pytest.raises(Negative, match="may still live"):
+            world.go_on(device)
+    assert document.read_bytes() == begun.ask, "a wrong clock destroys no keys"
+
+    monkeypatch.setattr(connection, "final_after", lambda _: 3)
+    recover_veto.veto(world.holder, "me", world.factors, PURSE, SILENT)
+    with pytest.raises(Negative, match="may still live"):
+        world.go_on(device)
+    for _ in range(3):
+        world.later(1)
+    rehearsal = recover_steps.ContinueRequest("me", NEW_PASSWORD, world.photos.again)
+    seen = recover_steps.advance(device, rehearsal, replace(PURSE, rehearse=True), SILENT)
+    assert seen.step is Step.RENEW
+    assert document.read_bytes() == begun.ask
+    assert world.go_on(device).step is Step.ANSWERS
+    assert document.read_bytes() != begun.ask
+
+
 def test_recover__an_approval_that_is_none__is_not_kept(world: World, tmp_path: Path) -> None:
     backup = world.backup(tmp_path / "backup.mip")
     device = world.machine("new device")
@@ -506,6 +587,22 @@ def test_recover__an_approval_that_is_none__is_not_kept(world: World, tmp_path: 
     with pytest.raises(ProofInvalid, match="not by a guardian"):
         world.go_on(device, (ANSWER.encode(bad),), old_password=PASSWORD)
     assert recover_status.status(device, "me").answers == 0
+
+
+def test_recover__a_part_that_does_not_open__is_named_and_not_kept(
+    world: World, tmp_path: Path
+) -> None:
+    backup = world.backup(tmp_path / "backup.mip")
+    device = world.machine("new device")
+    begun = world.start(device, backup, world.locator())
+    one, two = world.answers(begun.ask)
+    good = ANSWER.decode(one)
+    assert good.share is not None
+    bad = replace(good, share=replace(good.share, number=(good.share.number + 1) % 16))
+    with pytest.raises(FileInvalid, match="answer 2 of 2: the part with number"):
+        world.go_on(device, (two, ANSWER.encode(bad)), old_password=PASSWORD)
+    assert recover_status.status(device, "me").answers == 0
+    assert world.go_on(device, (one, two), old_password=PASSWORD).step is Step.WAIT
 
 
 def test_recover__with_one_wrong_part__a_third_guardian_makes_it_right(
@@ -565,6 +662,9 @@ def test_void__while_the_keys_of_before_count__waits(world: World) -> None:
     world.finish_guardians()
     with pytest.raises(Negative, match="keys of before count"):
         void.void(world.holder, "me", world.factors, PURSE, SILENT)
+    app = world.chain.deployment.address("PassportVote")
+    with pytest.raises(Negative, match="keys of before count"):
+        void.void(world.holder, "me", world.factors, PURSE, SILENT, app=app)
     world.later(121)
     assert void.void(world.holder, "me", world.factors, PURSE, SILENT)[0].epoch == 1
 

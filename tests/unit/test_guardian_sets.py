@@ -96,6 +96,24 @@ def test_choose_thresholds__by_default_two_at_least(count: int, given, chosen) -
 
 
 @pytest.mark.parametrize(
+    ("count", "given", "present", "chosen"),
+    [
+        (5, (None, None), (4, 5), (4, 5)),
+        (6, (None, None), (2, 5), (2, 5)),
+        (4, (None, None), (4, 5), (4, 4)),
+        (3, (None, None), (4, 5), (2, 3)),
+        (6, (3, None), (4, 5), (3, 5)),
+        (6, (6, None), (4, 5), (6, 6)),
+        (6, (None, 6), (4, 5), (4, 6)),
+    ],
+)
+def test_choose_thresholds__keeps_those_the_holder_chose(
+    count: int, given, present: tuple[int, int], chosen: tuple[int, int]
+) -> None:
+    assert choose_thresholds(count, *given, present) == chosen
+
+
+@pytest.mark.parametrize(
     ("count", "given"), [(1, (None, None)), (3, (4, None)), (3, (2, 1)), (3, (2, 4)), (3, (0, 2))]
 )
 def test_choose_thresholds__what_cannot_be_met__is_refused(count: int, given) -> None:
