@@ -42,11 +42,11 @@ COMMANDS: dict[str, tuple[Entry, ...]] = {
         Entry("enroll", "mip_cli.cli.enroll:enroll", "make a passport from a photo and a password"),
         Entry("prove", "mip_cli.cli.prove:prove", "prove to an app that you hold a passport"),
         Entry("verify", "mip_cli.cli.verify:verify", "check a proof, offline or on chain"),
+        Entry("kyc", "mip_cli.cli.kyc:kyc", "keep credentials, prove what they say"),
         Entry("archive", "mip_cli.cli.archive:archive", "keep records and files encrypted"),
         Entry("passport", "mip_cli.cli.passport:passport", "show what a passport holds"),
     ),
     "Come back": (
-        Entry("kyc", "mip_cli.cli.kyc:kyc", "keep credentials, prove what they say"),
         Entry("guardian", "mip_cli.cli.guardian:guardian", "choose people who bring you back"),
         Entry("recover", "mip_cli.cli.recover:recover", "come back as yourself under new keys"),
     ),
