@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
-from benchmarks import circuits, coming_back, command, faces, gas, peers, proving, report
+from benchmarks import archive, circuits, coming_back, command, faces, gas, peers, proving, report
 from benchmarks.common import ROOT, Context, Figures, announced
 from benchmarks.figures import GROUPS
 
@@ -25,6 +25,7 @@ MEASURES: dict[str, Callable[[Context], Figures]] = {
     "recovery": coming_back.measure,
     "gas": gas.measure,
     "faces": faces.measure,
+    "archive": archive.measure,
     "peers": peers.measure,
 }
 PHOTOS = ROOT.parent / "shared" / "faces"

@@ -13,6 +13,7 @@ CONTRACTS = (
     "GuardianRecovery",
     "PassportRegistry",
     "PseudonymEpochs",
+    "ArchiveAnchor",
     "PassportClaim",
     "PassportVote",
     "PassportVault",
@@ -115,6 +116,21 @@ _FACES = (
     Figure("face.undetected"),
     Figure("face.eer"),
 )
+_ARCHIVE = (
+    Figure("archive.put_record_us", "us", 500),
+    Figure("archive.put_record_cpu_us", "us"),
+    Figure("archive.commit_10000_seconds", "s", 1),
+    Figure("archive.commit_seconds", "s", 1),
+    Figure("archive.commit_growth", "", 2),
+    Figure("archive.open_2500_ms", "ms", 100),
+    Figure("archive.read_2500_ms", "ms", 100),
+    Figure("archive.erase_seconds", "s"),
+    Figure("archive.put_gib_seconds", "s", 10.74),
+    Figure("archive.put_gib_cpu_seconds", "s"),
+    Figure("archive.get_gib_seconds", "s", 10.74),
+    Figure("archive.get_gib_cpu_seconds", "s"),
+    Figure("archive.rss_mib", MIB, 200),
+)
 _PEERS = (
     Figure("peer.semaphore.constraints"),
     Figure("peer.semaphore.zkey_mib", MIB),
@@ -143,6 +159,7 @@ GROUPS: dict[str, tuple[Figure, ...]] = {
     "recovery": _RECOVERY,
     "gas": _GAS,
     "faces": _FACES,
+    "archive": _ARCHIVE,
     "peers": _PEERS,
 }
 """All figures by group, in the order of the table."""

@@ -1,51 +1,61 @@
-"""Faults of the archive's anchor: file, what stands there, the fault, tests."""
+"""Faults in the archive anchor that its tests must notice."""
 
 from __future__ import annotations
 
-FAULTS: dict[str, tuple[str, str, str, str]] = {
+ANCHOR = "ArchiveAnchor.vy"
+TESTS = "archive_anchor"
+
+FAULTS = {
     "anchor of any sequence": (
-        "ArchiveAnchor.vy",
+        ANCHOR,
         "assert sequence == self.sequence_of[nullifier] + 1",
         "assert sequence > 0",
-        "archive_anchor",
+        TESTS,
     ),
     "anchor again and again": (
-        "ArchiveAnchor.vy",
+        ANCHOR,
         "    self.sequence_of[nullifier] = sequence\n",
         "",
-        "archive_anchor",
+        TESTS,
     ),
     "anchor of zero": (
-        "ArchiveAnchor.vy",
+        ANCHOR,
         "assert commitment != empty(bytes32)",
         "assert sequence != max_value(uint256)",
-        "archive_anchor",
+        TESTS,
     ),
     "anchor not bound to its commitment": (
-        "ArchiveAnchor.vy",
+        ANCHOR,
         "abi_encode(ANCHOR, commitment, sequence)",
         "abi_encode(ANCHOR, sequence)",
-        "archive_anchor",
+        TESTS,
     ),
     "anchor not bound to its sequence": (
-        "ArchiveAnchor.vy",
+        ANCHOR,
         "abi_encode(ANCHOR, commitment, sequence)",
         "abi_encode(ANCHOR, commitment)",
-        "archive_anchor",
+        TESTS,
     ),
     "anchor with one kind of key": (
-        "ArchiveAnchor.vy",
+        ANCHOR,
         "LEVEL: constant(uint256) = 2",
         "LEVEL: constant(uint256) = 1",
-        "archive_anchor",
+        TESTS,
     ),
     "anchor overwrites the first": (
-        "ArchiveAnchor.vy",
+        ANCHOR,
         "self.commitment_at[nullifier][sequence] = commitment",
         "self.commitment_at[nullifier][1] = commitment",
-        "archive_anchor",
+        TESTS,
+    ),
+    "anchor at a registry without code": (
+        ANCHOR,
+        "assert registry.is_contract",
+        "assert registry != empty(address)",
+        TESTS,
     ),
 }
+"""Name: source, what it says, what the fault makes of it, the tests that shall notice."""
 
 QUICK = {"anchor of any sequence": "sequence_not_the_next__reverts"}
-"""The most telling faults and the one test, a part of its name, that shall notice each."""
+"""The most telling fault and the one test, a part of its name, that shall notice it."""

@@ -119,7 +119,7 @@ def test_recover__device_lost__comes_back_as_the_same(world: World, tmp_path: Pa
     assert recover_status.status(device, "me").step is Step.ANSWERS
     one, two = world.answers(begun.ask)
     first = world.go_on(device, (one,), old_password=PASSWORD)
-    assert (first.step, first.phase, first.answers) == (Step.PROPOSE, Phase.NONE, 1)
+    assert (first.step, first.phase, first.answers) == (Step.ANSWERS, Phase.NONE, 1)
     assert "of 2 parts" in str(first.missing)
     with pytest.raises(UsageFault, match="one more key of before"):
         world.go_on(device, (two,))

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from mip_cli.crypto import kdf
+from mip_cli.crypto.archive_keys import ArchiveKey
 from mip_cli.crypto.commitments import pack_template
 from mip_cli.crypto.field import R
 from mip_cli.crypto.kdf import KdfLimits, KdfParams
@@ -553,9 +554,17 @@ def test_secrets__out_of_range():
 
 
 def test_codec__refuses_other_documents_without_quoting_them():
-    good = secrets_codec.encode(passport_secrets())
+    known = replace(passport_secrets(), archive=ArchiveKey(b"a" * 32, 3))
+    good = secrets_codec.encode(known)
+    assert secrets_codec.decode(good) == known
     document = json.loads(good)
-    for field in (f.name for f in fields(PassportSecrets)):
+    without = {k: v for k, v in document.items() if k != "archive"}  # before there is an archive
+    assert secrets_codec.decode(json.dumps(without).encode()) == replace(known, archive=None)
+    for changes in ({"key": "0x00"}, {"generation": -1}, {"generation": True}, {"more": 1}):
+        changed = document | {"archive": document["archive"] | changes}
+        with pytest.raises(ValueError, match="^the sealed content is not a passport"):
+            secrets_codec.decode(json.dumps(changed).encode())
+    for field in (f.name for f in fields(PassportSecrets) if f.name != "archive"):
         for changed in (
             {k: v for k, v in document.items() if k != field},
             document | {field: {"a": ["CANARY"]}},

@@ -20,6 +20,7 @@ from mip_cli.store.archive.blocks import missing
 _PATIENCE = 10  # seconds to wait for another process
 _ASKED = 500  # blocks in one query
 _PAGE = 16_384  # bytes; a chunk of 256 KiB takes 17 pages, and not 65
+_SLACK = 64  # pages that may lie free
 _APPLICATION = 0x4D495041  # "MIPA"
 
 
@@ -89,8 +90,7 @@ class SqliteStore:
             rows = [(cid,) for cid in cids]
             self._base.executemany("DELETE FROM blocks WHERE cid = ?", rows)
             self._base.execute("COMMIT")
-            if len(cids) > _ASKED:  # give the room back only where it is worth the time
-                self._base.execute("PRAGMA incremental_vacuum").fetchall()
+            self._shrink()
         except sqlite3.Error as error:
             self._abandon()
             raise self._explain(error) from None
@@ -126,6 +126,14 @@ class SqliteStore:
         run("PRAGMA synchronous = FULL")
         run("PRAGMA secure_delete = ON").fetchall()
         run("PRAGMA cache_size = -16384").fetchall()  # KiB
+
+    def _shrink(self) -> None:
+        """Give room back to the file system, where it is worth the time."""
+        (free,) = self._base.execute("PRAGMA freelist_count").fetchone()
+        (pages,) = self._base.execute("PRAGMA page_count").fetchone()
+        if free > max(_SLACK, pages // 8):
+            # as a script: of a lone statement the module runs one step, which frees one page
+            self._base.executescript("PRAGMA incremental_vacuum")
 
     def _commit(self) -> None:
         try:
