@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -62,6 +63,16 @@ class IssuerRecord:
         return issuer_leaf(self.key, self.revocation_root)
 
 
+@dataclass(frozen=True)
+class IssuerSet:
+    """All issuers as of one block."""
+
+    records: Mapping[int, IssuerRecord]
+    """By number."""
+    tree: QuadTree
+    """The tree whose root proofs refer to."""
+
+
 class IssuerRegistry(BoundContract):
     """Reads the registry of issuers and builds its calls."""
 
@@ -81,21 +92,22 @@ class IssuerRegistry(BoundContract):
         """Tell whether proofs under a root are accepted now."""
         return self._words("is_known_root(uint256)", word(root), 1)[0] == 1
 
-    def tree(self, first_block: int, progress: Progress) -> QuadTree:
-        """Return the tree of all issuers, rebuilt from events and held against the present root.
+    def everyone(self, first_block: int, progress: Progress) -> IssuerSet:
+        """Return all issuers, whom events name, held against the root of one block.
 
-        Reads the records of those whom events name, as of one block. Raises ``NodeUntrusted`` when
-        they do not lead to that block's root.
+        Whoever shows a credential reads all of them: the node does not learn whose it is. Raises
+        ``NodeUntrusted`` when they do not lead to that block's root.
         """
         last = self.rpc.block_number()
         logs = read_logs(self.rpc, self.address, [LEAF_EVENTS], first_block, last, progress)
         numbers = sorted({int.from_bytes(log.topics[1], "big") for _, log in logs})
         tag = hex(last)
-        leaves = {number: self._record(number, tag).leaf for number in numbers}
+        records = {number: self._record(number, tag) for number in numbers}
+        leaves = {number: record.leaf for number, record in records.items()}
         tree = QuadTree(ISSUER_LEVELS, leaves)
         if tree.root != self._words("root()", b"", 1, block=tag)[0]:
             raise NodeUntrusted("the issuers that the node shows do not lead to the present root")
-        return tree
+        return IssuerSet(records, tree)
 
     def _record(self, number: int, tag: str) -> IssuerRecord:
         found = self._words("issuer(uint256)", word(number), 7, block=tag)

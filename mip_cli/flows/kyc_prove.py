@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from mip_cli.chain.app import parse_invocation
 from mip_cli.chain.deployments import GATE
+from mip_cli.chain.issuers import IssuerSet, IssuerStatus
 from mip_cli.chain.keys import Signer
 from mip_cli.chain.predicates import PredicateApp, gated_call
 from mip_cli.chain.tx import DEFAULT_FEE_CAP, Sender
@@ -138,16 +139,15 @@ def prove(
         bare = witness_of(content, opened, keys.kinds, scope=request.scope, message=action.message)
         way = membership.path(settings, link, bare.leaf, progress, newest=ask.newest_root)
         day = day_of(now())
+        everyone = kyc_issuer.registry_of(link).everyone(link.deployment.block, progress)
         witness = PredicateWitness(
             passport=replace(bare, path=way),
             blinding=held.blinding,
             credential=found.signed,
             policy=given.policy.policy,
             today=date_of_day(day),
-            issuers=kyc_issuer.registry_of(link)
-            .tree(link.deployment.block, progress)
-            .path(found.issuer.number),
-            revocations=_revocations(found, revocations, link).path(found.terms.nonce),
+            issuers=everyone.tree.path(found.issuer.number),
+            revocations=_revocations(found, revocations, everyone).path(found.terms.nonce),
         )
         seconds["chain"] = time.perf_counter() - started
         started = time.perf_counter()
@@ -218,12 +218,14 @@ def require_accepted(issuer: Home, policy: PolicyText, link: Connection) -> None
         raise PolicyUnmet("the policy does not accept the credential's issuer")
 
 
-def _revocations(found: Credential, given: Revocations | None, link: Connection) -> QuadTree:
-    _, record = kyc_issuer.own_record(link, found.issuer)
-    if record.key != found.signed.key:
+def _revocations(found: Credential, given: Revocations | None, everyone: IssuerSet) -> QuadTree:
+    record = everyone.records.get(found.issuer.number)
+    if record is None or record.key != found.signed.key:
         raise CredentialInvalid(
             "the registry has another key for the issuer by now", hint="ask it for a new credential"
         )
+    if record.status is not IssuerStatus.ACTIVE:
+        raise CredentialInvalid("the credential's issuer is suspended")
     if record.revocation_root == 0:
         return revocation_tree(())
     if given is None:

@@ -238,7 +238,7 @@ def test_pseudonym__is_that_of_the_passport_circuit(
 REFUSED: dict[str, tuple[Callable[[KycHolder], KycHolder], type[MipError], str]] = {
     "revoked": (lambda h: h.but(revoked=(2,)), CredentialInvalid, "revoked"),
     "expired": (lambda h: h.but(expires_on=TODAY - 1), CredentialInvalid, "not in force"),
-    "not begun": (lambda h: h.but(issued_on=TODAY + 1), CredentialInvalid, "not in force"),
+    "not begun": (lambda h: h.but(issued_on=20260301), CredentialInvalid, "not in force"),
     "minor": (lambda h: aged(h, BIRTH + 1, TODAY), PolicyUnmet, "does not say"),
     "issuer": (lambda h: h.but(issuers=(0, 2)), PolicyUnmet, "accept"),
 }

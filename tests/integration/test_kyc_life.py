@@ -183,7 +183,7 @@ def test_credential__from_issue_to_revocation(world: World) -> None:
 
     suspended = world.mip("issuer", "suspend", "--yes", issuer=True)
     assert suspended["status"] == "suspended"
-    world.prove(spare, "-o", "y.json", *listed_now, code=1)
+    assert "issuer is suspended" in world.prove(spare, "-o", "y.json", *listed_now, code=1)
     assert not (world.folder / "y.json").exists()
     world.mip("issuer", "suspend", "--resume", "--yes", issuer=True)
     world.prove(spare, "-o", "y.json", *listed_now)
