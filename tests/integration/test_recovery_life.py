@@ -30,7 +30,6 @@ from mip_cli.flows import (
     guardian_acts,
     guardian_answers,
     guardian_asks,
-    guardian_change,
     guardian_sets,
     guardians,
     guardianship,
@@ -332,7 +331,7 @@ def test_set__run_again__goes_on_with_the_same_set(world: World) -> None:
         [Candidate(m.label, m.invitation, m.leaf, m.public_key) for m in made.record.members],
         *(2, 2, ASK.decode(asked(world)).passport, world.locator()),
     )
-    with pytest.raises(UsageFault, match="another set of guardians of me waits on chain"):
+    with pytest.raises(UsageFault, match="another set of guardians waits on chain"):
         guardians.propose(world.holder, replace(made, record=other), world.factors, PURSE, SILENT)
     assert world.open().secrets.guardians.pending == made.record
     assert guardian_acts.cancel(world.holder, "me", world.factors, PURSE, SILENT)
@@ -343,27 +342,6 @@ def test_set__run_again__goes_on_with_the_same_set(world: World) -> None:
 
 def asked(world: World) -> bytes:
     return guardian_asks.for_parts(world.holder, "me", world.factors, SILENT).document
-
-
-def test_cancel__forgets_a_set_only_when_it_is_final_that_it_waits_no_more(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = world.propose(Wish((), without=("ben",), threshold=2))
-    rehearse = replace(PURSE, rehearse=True)
-    monkeypatch.setattr(guardian_change, "final_after", lambda chain_id: 4)
-    assert guardian_acts.cancel(world.holder, "me", world.factors, PURSE, SILENT)
-    assert not world.state().pending_ready_at
-    with pytest.raises(UsageFault, match="waits on chain no more"):
-        guardian_acts.finish(world.holder, "me", world.factors, PURSE, SILENT)
-    assert world.open().secrets.guardians.pending == made.record, "a re-org may undo it"
-    for _ in range(4):
-        world.later(1)
-    assert guardian_acts.cancel(world.holder, "me", world.factors, rehearse, SILENT) is None
-    with pytest.raises(UsageFault, match="waits on chain no more"):
-        guardian_acts.finish(world.holder, "me", world.factors, rehearse, SILENT)
-    assert world.open().secrets.guardians.pending == made.record, "nothing is written"
-    assert guardian_acts.cancel(world.holder, "me", world.factors, PURSE, SILENT) is None
-    assert world.open().secrets.guardians.pending is None
 
 
 def test_set__killed_before_it_was_sent__goes_on(world: World) -> None:
@@ -385,10 +363,10 @@ def pending(world: World) -> object:
 
 
 def test_set__while_another_waits__is_refused_and_that_one_is_kept(world: World) -> None:
-    made = world.propose(Wish((), without=("ben",), threshold=2))
     other = guardians.draft(
         world.holder, "me", world.factors, Wish((), without=("eve",), threshold=2), SILENT
     )
+    made = world.propose(Wish((), without=("ben",), threshold=2))
     with pytest.raises(UsageFault, match="another set of guardians waits"):
         guardians.propose(world.holder, other, world.factors, PURSE, SILENT)
     assert pending(world) == made.record
