@@ -13,7 +13,7 @@ export UV_CUSTOM_COMPILE_COMMAND := make lock
 help:
 	@echo "make demo   set everything up and play the story on real photos"
 	@echo "make test   set everything up and pass all tests"
-	@echo "make test-mutants  show that the contract tests notice seeded faults (15 min)"
+	@echo "make test-mutants  show that the contract tests notice seeded faults (1 h)"
 	@echo "make lint   style, types, layers, generated files"
 	@echo "make bench  measure, beside peers: build/bench.json"
 	@echo "make doctor check this machine"
@@ -40,12 +40,12 @@ doctor: setup
 	$(BIN)/mip doctor
 
 .PHONY: test
-test: setup test-tools test-fast test-circuits test-contracts test-ape test-integration test-e2e
+test: setup test-tools test-fast test-circuits test-contracts test-symbolic test-ape test-integration test-e2e
 
 .PHONY: test-tools
 test-tools: tests/node/node_modules/.installed
 
-.PHONY: test-fast test-circuits test-contracts test-ape test-integration test-e2e
+.PHONY: test-fast test-circuits test-contracts test-symbolic test-ape test-integration test-e2e
 test-fast:
 	$(BIN)/pytest -q tests/unit tests/property
 test-circuits:
@@ -54,6 +54,9 @@ test-contracts:
 	$(BIN)/pytest -q tests/contracts
 	# seeded faults that these tests must notice; all of them: make test-mutants
 	$(BIN)/pytest -q tests/contracts/mutants.py -m quick
+# the arithmetic of delays and thresholds, for every number
+test-symbolic: build/symbolic/.installed
+	$(BIN)/pytest -q tests/contracts/symbolic/prove.py
 test-ape:
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ape compile --force
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ape test tests/ape
@@ -62,7 +65,7 @@ test-integration: test-tools
 test-e2e:
 	$(BIN)/pytest -q tests/e2e
 
-# a quarter of an hour: each seeded fault must be noticed by the contract tests
+# an hour: each seeded fault must be noticed by the contract tests
 .PHONY: test-mutants
 test-mutants: setup
 	$(BIN)/pytest -q tests/contracts/mutants.py -m slow
@@ -101,6 +104,12 @@ $(VENV)/.installed: $(VENV)/bin/uv requirements/build.txt requirements/dev.txt p
 	$(BIN)/uv pip install -q -p $(BIN)/python --no-deps --no-build-isolation -e .
 	touch $@
 
+# the symbolic executor pins an older rich than ours: an environment of its own
+build/symbolic/.installed: $(VENV)/.installed requirements/symbolic.txt
+	$(BIN)/uv venv -q --allow-existing --python $(BIN)/python build/symbolic
+	$(BIN)/uv pip install -q -p build/symbolic/bin/python --require-hashes -r requirements/symbolic.txt
+	touch $@
+
 circuits/node_modules/.installed: $(VENV)/.installed circuits/package-lock.json
 	cd circuits
 	# not "npm ci": it refuses a lock without the other platforms' optional binaries, which not
@@ -110,7 +119,7 @@ circuits/node_modules/.installed: $(VENV)/.installed circuits/package-lock.json
 
 .PHONY: lock
 lock: $(VENV)/bin/uv
-	for set in bootstrap build; do
+	for set in bootstrap build symbolic; do
 		$(BIN)/uv pip compile requirements/$$set.in --python-version 3.11 --generate-hashes --no-emit-index-url -q -o requirements/$$set.txt
 	done
 	$(BIN)/uv pip compile pyproject.toml --python-version 3.11 --extra fast --extra plot --group dev -c requirements/build.txt --generate-hashes --no-emit-index-url -q -o requirements/dev.txt

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from mip_cli.chain.faults import NodeUntrusted
 from mip_cli.chain.values import Receipt
 from mip_cli.cli import _io, _keys
 from mip_cli.config import Settings
@@ -55,12 +56,18 @@ def write(path: str, document: bytes, *, force: bool) -> None:
 
 def moment(seconds: int | None) -> str | None:
     """Return a Unix time for a person."""
-    return None if seconds is None else f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
+    found = when(seconds)
+    return None if found is None else f"{found:%Y-%m-%d %H:%M} UTC"
 
 
 def when(seconds: int | None) -> datetime | None:
-    """Return a Unix time for ``--json``."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    """Return a Unix time for ``--json``; raise ``NodeUntrusted`` for one that cannot be meant."""
+    try:
+        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError, OSError) as error:
+        raise NodeUntrusted(
+            "the node tells a time that no calendar knows", hint="ask another node with --rpc-url"
+        ) from error
 
 
 def transaction(receipt: Receipt | None) -> dict[str, object] | None:

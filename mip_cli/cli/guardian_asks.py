@@ -27,6 +27,12 @@ from mip_cli.flows import approvals, guardian_acts, guardian_answers, guardian_a
 from mip_cli.flows.guardian_answers import Question
 from mip_cli.flows.guardian_documents import Cancellation, Recovery
 
+SHOWN = (
+    "the account that pays is shown on chain as one that guards this passport; use an account that "
+    "nobody knows as yours, or answer the holder's `mip guardian ask --cancel` and let him bring it"
+)
+"""What a guardian has to know before he pays himself."""
+
 
 @click.command(epilog=example("mip guardian ask --image now.jpg -o ask.json"))
 @click.option("--cancel", "against", is_flag=True, help="Against the change that waits.")
@@ -127,7 +133,12 @@ def answer(
         "mip guardian cancel --ask ask.json --answers ben.json --answers eve.json",
     )
 )
-@click.option("--as", "guardianship", metavar="NAME", help="As guardian of this guardianship.")
+@click.option(
+    "--as",
+    "guardianship",
+    metavar="NAME",
+    help="As guardian of this guardianship; your account pays, and the chain shows that it does.",
+)
 @click.option("--ask", "ask_file", metavar="FILE", help="Bring the answers to this ask.")
 @_guardians.answers_option
 @passport_option
@@ -156,6 +167,8 @@ def cancel(
     """Stop a change of the guardians: as holder, as guardian, or with guardians' answers.
 
     The holder stops it at once; of the guardians in force as many as bring the passport back.
+    With --as your own account pays: the chain then shows it beside the passport you guard. With
+    --ask another can bring your answer, and shows himself instead.
     """
     if (ask_file is None) != (not answers) or (ask_file and guardianship):
         raise UsageFault("--ask and --answers belong together, and not to --as")
@@ -164,6 +177,7 @@ def cancel(
     elif guardianship is not None:
         which = chosen(settings, guardianship)
         password = read_password(which, password_file)
+        _io.warn(SHOWN)
         _io.confirm("Speak against the change of guardians that waits?", yes)
         purse = _purse.load(settings, key_file, dry_run=dry_run)
         with _render.TerminalProgress(quiet=as_json) as progress:

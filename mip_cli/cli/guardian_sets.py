@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -34,7 +35,6 @@ from mip_cli.flows.passport_file import Factors
     "--quorum", type=click.IntRange(1, 16), help="How many do once the passport was frozen."
 )
 @click.option("-o", "--output", metavar="DIR", default=".", help="Folder for the parts.")
-@click.option("--backup-cid", metavar="CID", help="Name a backup on IPFS in the parts.")
 @click.option("--anew", is_flag=True, help="Make new parts: those of the set under way were lost.")
 @passport_option
 @_keys.image_option
@@ -53,7 +53,6 @@ def set_guardians(
     threshold: int | None,
     quorum: int | None,
     output: str,
-    backup_cid: str | None,
     anew: bool,
     passport_name: str,
     image: Path | None,
@@ -70,7 +69,7 @@ def set_guardians(
     After a kill run the same command again.
     """
     read = _guardians.read_all(cards, "card")
-    wish = Wish(read, without, False, threshold, quorum, backup_cid, anew)
+    wish = Wish(read, without, False, threshold, quorum, anew)
     _propose(
         settings,
         wish,
@@ -166,11 +165,7 @@ def _propose(
         return
     _io.confirm("Propose this set?", yes)
     purse = _purse.load(settings, key_file, dry_run=False)
-    written = {}
-    for label, part in made.parts.items():
-        path = folder / f"{_slug(label)}-{made.short_id}.part.json"
-        _guardians.write(str(path), part, force=True)
-        written[label] = path
+    written = write_parts(made, folder)
     with _render.TerminalProgress(quiet=as_json) as progress:
         done = guardians.propose(settings, made, factors, purse, progress)
 
@@ -190,6 +185,34 @@ def _propose(
         "receipt": transaction(done.receipt),
     }
     _io.emit(document, schema="mip.guardian.set/1", as_json=as_json, text=text)
+
+
+def write_parts(made: Draft, folder: Path) -> dict[str, Path]:
+    """Write everybody's part into a file of its own, and return the files by label.
+
+    Nobody can make a part again, so none is written over anything else. Raises ``UsageFault``
+    before the first is written, when one of the files is there with something else in it.
+    """
+    numbers = {member.label: member.number for member in made.record.members}
+    # labels that differ may be spelt alike in a file name; numbers are one guardian's alone
+    paths = {
+        label: folder / f"{_slug(label)}-{numbers[label]}-{made.short_id}.part.json"
+        for label in made.parts
+    }
+    if paths and len(set(paths.values())) != len(numbers):
+        raise UsageFault("not every guardian would get a part", hint="begin again with --anew")
+    missing = {label: path for label, path in paths.items() if not _holds(path, made.parts[label])}
+    for path in missing.values():
+        if os.path.lexists(path):
+            raise UsageFault(f"{path} exists", hint="choose another folder with -o")
+    for label, path in missing.items():
+        _guardians.write(str(path), made.parts[label], force=False)
+    return paths
+
+
+def _holds(path: Path, part: bytes) -> bool:
+    """Tell whether an earlier run wrote this very part."""
+    return path.is_file() and _guardians.read(str(path), "part") == part
 
 
 def _consent(made: Draft) -> str:

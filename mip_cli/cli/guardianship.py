@@ -151,6 +151,7 @@ def _emit(found: Guarded, *, as_json: bool) -> None:
         "passport_status": status,
         "change_ready_at": when(found.ready_at),
         "change_known": found.known_change,
+        "foreign": found.foreign,
     }
     _io.emit(document, schema=CHECK_SCHEMA, as_json=as_json, text=lambda: _show(found))
 
@@ -171,6 +172,11 @@ def _show(found: Guarded) -> None:
         _io.warn(
             f"the guardians of {label} are to be others from {moment(found.ready_at)} on, without "
             "you as far as is known here: ask by voice, and if it is not so, `mip guardian cancel`"
+        )
+    if found.foreign:
+        _io.warn(
+            f"somebody else's people secret stands under your set: tell {label} by voice, and "
+            "while the change waits stop it with `mip guardian cancel`"
         )
     if any(one.state is PartState.BROKEN for one in found.parts):
         _io.warn("a part cannot be read: ask for it again")

@@ -129,6 +129,11 @@ def export(
         _export_text(made, document)
 
     _io.emit(document, schema=EXPORT_SCHEMA, as_json=as_json, text=text)
+    if made.superseded:
+        _io.warn(
+            "a change of your guardians is under way: the new ones will not open this backup, make "
+            "another after `mip guardian finish`"
+        )
     if code_file is not None:
         _io.note(f"carry {code_file} another way than the backup, and delete both afterwards")
     elif ipfs:

@@ -223,6 +223,8 @@ def finish(
 
     def text() -> None:
         click.echo(f"{done.name} is yours again, under the same pseudonyms")
+        for path in done.replaced:
+            _io.note(f"another key file was in its place: it is kept as {path}")
         if done.apps:
             _io.note(
                 f"a thief may have granted something at {done.apps} apps: wait two minutes, then "
@@ -237,6 +239,7 @@ def finish(
         "key_file": done.path,
         "epoch": done.epoch,
         "people": done.people,
+        "replaced": list(done.replaced),
         "apps": done.apps,
         "receipt": transaction(done.receipt),
     }

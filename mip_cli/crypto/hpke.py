@@ -44,6 +44,11 @@ def random_keypair(rng: Rng = system_rng) -> KeyPair:
     return keypair_from(rng(KEY_BYTES))
 
 
+def require_public(public: bytes) -> None:
+    """Raise ``ValueError`` for what nothing can be sealed to: the points of small order."""
+    X25519PrivateKey.generate().exchange(X25519PublicKey.from_public_bytes(public))
+
+
 def seal(public: bytes, plaintext: bytes, info: bytes) -> tuple[bytes, bytes]:
     """Encrypt to a public key; return the encapsulated key and the ciphertext, tag included.
 

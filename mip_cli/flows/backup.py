@@ -28,7 +28,16 @@ from mip_cli.flows.passport_file import Factors
 from mip_cli.flows.passport_keys import spec_by_id
 from mip_cli.models import Kind
 from mip_cli.progress import Progress
-from mip_cli.store import container, device, files, keyfile, keyring, passports, secrets_codec
+from mip_cli.store import (
+    container,
+    device,
+    files,
+    keyfile,
+    keyring,
+    passports,
+    recoveries,
+    secrets_codec,
+)
 from mip_cli.store.blocks import BlockStore, FolderBlocks, StoreUntrusted
 from mip_cli.store.container import Envelope
 from mip_cli.store.device import DeviceSecret, Place
@@ -40,7 +49,6 @@ SUFFIX = passports.SUFFIX
 """Of a backup's file in a folder, after its content id."""
 MAX_CODE_FILE = 1024
 """Bytes of a transfer code's file."""
-_REPLACED = ".replaced-"
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,8 @@ class Backup:
     """The kinds of which two open it."""
     code: TransferCode | None = None
     """What opens its face slot, of a backup for another device."""
+    superseded: bool = False
+    """Whether other guardians wait to come into force, who will not open it."""
 
     @property
     def cid(self) -> Cid:
@@ -127,7 +137,14 @@ def make(
                 "this one works: --for-device FILE",
             )
         made = container.reseal(sealed, drop=[Kind.FACE])
-    return Backup(name, container.serialize(made.envelope), made.envelope.kinds, code)
+    waiting = secrets.guardians.pending if secrets.guardians else None
+    return Backup(
+        name,
+        container.serialize(made.envelope),
+        made.envelope.kinds,
+        code,
+        superseded=waiting is not None,
+    )
 
 
 def keep(store: BlockStore, backup: Backup) -> Cid:
@@ -281,6 +298,7 @@ def _parse(data: bytes) -> Envelope:
 def _require_free(settings: Settings, name: str, data: bytes, *, force: bool) -> bytes | None:
     """Return the file in a passport's place, if it may be replaced; None when there is none."""
     path = passports.passport_path(settings.data_dir, name)
+    recoveries.require_none(settings.data_dir, name)
     if keyfile.staged(path) is not None:
         raise replacement.on_its_way(name)
     if not passports.exists(settings.data_dir, name):
@@ -305,14 +323,6 @@ def _write(
             return Imported(name, path, envelope.kinds, ready, None, unchanged=True)
         aside = None
         if there is not None:  # the only copy of a passport is never written over
-            aside = _set_aside(path, there)
+            aside = passports.set_aside(path, there)
         files.atomic_write(path, data, overwrite=there is not None)
     return Imported(name, path, envelope.kinds, ready, aside, unchanged=False)
-
-
-def _set_aside(path: Path, data: bytes) -> Path:
-    number = 1
-    while (aside := path.with_name(f"{path.name}{_REPLACED}{number}")).exists():
-        number += 1
-    files.atomic_write(aside, data, overwrite=False)
-    return aside

@@ -13,10 +13,11 @@ from mip_cli.chain.epochs import PseudonymEpochs
 from mip_cli.chain.history import present_leaf
 from mip_cli.chain.index import TreeIndex, replay, sync
 from mip_cli.chain.inspection import require_deployment
-from mip_cli.chain.logs import next_time
+from mip_cli.chain.logs import next_time, time_of
 from mip_cli.chain.recovery import Recovery
 from mip_cli.chain.registry import LeafOpening, Registry
 from mip_cli.chain.rpc import RpcClient
+from mip_cli.chain.tx import final_after
 from mip_cli.chain.watch import Watch, watch
 from mip_cli.config import LOCAL_CHAIN_IDS, Settings
 from mip_cli.errors import EnvironmentFault
@@ -28,6 +29,16 @@ from mip_cli.units import Address, Commitment
 
 MAX_TREE_BYTES = 96 * 1024 * 1024
 """A full tree of 2^20 leaves takes 64 MiB."""
+
+
+@dataclass(frozen=True)
+class Final:
+    """A block that is final."""
+
+    tag: str
+    """What a node calls it by."""
+    time: int
+    """Its Unix time."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +69,12 @@ class Connection:
         """
         own = time.time()
         return max(own, next_time(self.rpc)) if self.chain_id in LOCAL_CHAIN_IDS else own
+
+    def final(self) -> Final:
+        """Return the newest block that no re-org undoes; what may be destroyed is judged by it."""
+        depth = final_after(self.chain_id)
+        tag = "latest" if depth <= 1 else hex(max(0, self.rpc.block_number() - depth + 1))
+        return Final(tag, time_of(self.rpc, tag))
 
 
 @contextmanager

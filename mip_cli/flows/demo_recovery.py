@@ -298,4 +298,5 @@ class _Story:
         dev.advance(self.here, 180)
         factors = Factors(self.new_password, self.photos.first)
         done = void.void(self.clean, NAME, factors, self._purse, self.stage.progress)
-        return "one transaction each, so that nothing links them", {"pseudonyms": len(done)}
+        outcome = "one transaction each; pay from different accounts to keep them apart"
+        return outcome, {"pseudonyms": len(done)}

@@ -25,7 +25,7 @@ from mip_cli.flows.connection import Connection
 from mip_cli.flows.passport_file import Factors
 from mip_cli.flows.passport_keys import own_keys, public_keys, require_provable
 from mip_cli.progress import Progress
-from mip_cli.store import keyfile, passports, secrets_codec
+from mip_cli.store import keyfile, passports, recoveries, secrets_codec
 from mip_cli.store.keyfile import Unlocked
 from mip_cli.store.secrets_codec import PassportSecrets
 from mip_cli.units import MAX_DEADLINE, Address, Epoch
@@ -87,6 +87,7 @@ def enroll(
     signs. Raises ``UsageFault`` when the name is taken, ``FaceUnusable`` for the photo,
     ``WrongSecret`` or ``FaceMismatch`` when an interrupted enrolment was begun by another person.
     """
+    recoveries.require_none(settings.data_dir, request.name)
     progress.step("checking the chain")
     with connection.connect(settings) as link:
         clock = clock or link.clock

@@ -93,9 +93,9 @@ def finish(
         guardians = holding.content.guardians or GuardianState()
         if guardians.pending is None:
             return _finished(holding, None)
-        record, state, now = guardians.pending, holding.state(), holding.now()
+        record, state, now = guardians.pending, _settled(holding, purse), holding.now()
         if not guardian_change.is_waiting(state, record) or not state.change_is_alive(now):
-            _forget_pending(holding)
+            _forget_pending(holding, purse)
             raise UsageFault(
                 "the change of guardians waits on chain no more: it was cancelled, or ran out",
                 hint="begin again with `mip guardian set`",
@@ -128,7 +128,7 @@ def cancel(
     Raises ``UsageFault`` without face and password, ``ChainRefusal``.
     """
     with hold(settings, name, factors, progress) as holding:
-        state, receipt = holding.state(), None
+        state, receipt = _settled(holding, purse), None
         registry = holding.link.registry.address
         if state.pending_ready_at:
             holding.record()
@@ -139,8 +139,7 @@ def cancel(
             label = f"guardians-cancel:{registry}:{holding.keys.identity:#x}:{state.changes}"
             progress.step("taking the change back")
             receipt = holding.sender(purse).send(label, call, progress)
-        if holding.content.guardians and holding.content.guardians.pending:
-            _forget_pending(holding)
+        _forget_pending(holding, purse)
         return receipt
 
 
@@ -151,8 +150,24 @@ def _agrees(content: PassportSecrets, state: RecoveryState) -> bool:
     return guardian_change.is_in_force(state, active)
 
 
-def _forget_pending(holding: Holding) -> None:
-    guardians = holding.content.guardians or GuardianState()
+def _settled(holding: Holding, purse: Purse) -> RecoveryState:
+    """Return the state once the proposal of the set that waits has arrived, if one was sent."""
+    state, guardians = holding.state(), holding.content.guardians
+    if guardians is None or guardians.pending is None:
+        return state
+    link, content = holding.link, holding.content
+    label = guardian_change.label_of(link, content, guardians.pending, state.changes)
+    holding.sender(purse).settle(label, holding.progress)
+    return holding.state()
+
+
+def _forget_pending(holding: Holding, purse: Purse) -> None:
+    """Forget the set that waited, unless it may still come into force or this is a rehearsal."""
+    guardians = holding.content.guardians
+    if guardians is None or guardians.pending is None or purse.rehearse:
+        return
+    if not guardian_change.is_over(holding.link, holding.content, guardians.pending):
+        return
     holding.write(replace(holding.content, guardians=replace(guardians, pending=None)))
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mip_cli.chain.recovery import RecoveryState
-from mip_cli.chain.tx import final_after
 from mip_cli.config import Settings
 from mip_cli.errors import KeyLocked
 from mip_cli.flows.connection import Connection
@@ -88,8 +87,23 @@ def is_waiting(state: RecoveryState, record: SetRecord) -> bool:
 
 def state_of(link: Connection, content: PassportSecrets, *, final: bool = False) -> RecoveryState:
     """Return what the contract knows of a passport, now or in the newest block that is final."""
-    block = "latest"
-    if final and (depth := final_after(link.chain_id)) > 1:
-        block = hex(max(0, link.rpc.block_number() - depth + 1))
+    block = link.final().tag if final else "latest"
     identity = keys_of(content).identity
     return link.recovery.state(link.registry.address, identity, content.anchor, block)
+
+
+def label_of(link: Connection, content: PassportSecrets, record: SetRecord, changes: int) -> str:
+    """Name the proposal of a set, the same in every attempt."""
+    where = f"{link.registry.address}:{keys_of(content).identity:#x}"
+    return f"guardians:{where}:{commitment_of(record):#x}:{changes}"
+
+
+def is_over(link: Connection, content: PassportSecrets, record: SetRecord) -> bool:
+    """Tell whether a set that was proposed is settled for good, and not by being in force.
+
+    Its record alone can adopt it, so nothing less than the final state forgets it.
+    """
+    block, identity = link.final(), keys_of(content).identity
+    state = link.recovery.state(link.registry.address, identity, content.anchor, block.tag)
+    waiting = is_waiting(state, record) and state.change_is_alive(block.time)
+    return not waiting and not is_in_force(state, record)

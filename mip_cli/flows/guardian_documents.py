@@ -68,6 +68,8 @@ class Part:
     """Guardians who can bring the holder back."""
     quorum: int
     """Guardians who can bring a frozen or revoked passport back."""
+    guardian_commitment: Commitment
+    """What the chain holds of the people secret, beside the set commitment."""
     set_salt: int
     """Salt of the set commitment."""
     siblings: tuple[int, ...]

@@ -88,7 +88,7 @@ def open_share(ask: bytes, private_key: bytes, share: AnsweredShare) -> tuple[in
     sealed = share.sealed
     info = _answer_info(ask, share.number)
     plaintext = hpke.unseal(private_key, sealed.encapsulated, sealed.wrapped, info)
-    if len(plaintext) != 1 + SHARE_BYTES:
+    if len(plaintext) != 1 + SHARE_BYTES or not 1 <= plaintext[0] <= MAX_SHARES:
         raise NotAuthentic
     return plaintext[0], plaintext[1:]
 
@@ -158,7 +158,15 @@ def _read_card(m: Members) -> Card:
     )
     if card.leaf == 0:
         raise ValueError("its leaf is zero")
+    _require_key(card.public_key)
     return card
+
+
+def _require_key(public_key: bytes) -> None:
+    try:
+        hpke.require_public(public_key)
+    except ValueError:
+        raise ValueError("nothing can be sealed to its public_key") from None
 
 
 def _write_sealed(value: SealedShare) -> dict[str, object]:
@@ -176,6 +184,7 @@ def _write_part(value: Part) -> Mapping[str, object]:
         "passport": _write_passport(value.passport),
         "threshold": value.threshold,
         "quorum": value.quorum,
+        "guardian_commitment": element(value.guardian_commitment),
         "set_salt": element(value.set_salt),
         "siblings": [element(sibling) for sibling in value.siblings],
         "position": value.position,
@@ -193,6 +202,7 @@ def _read_part(m: Members) -> Part:
         passport=_read_passport(m),
         threshold=m.integer("threshold", PLACES),
         quorum=m.integer("quorum", PLACES),
+        guardian_commitment=Commitment(m.element("guardian_commitment")),
         set_salt=m.element("set_salt"),
         siblings=m.element_list("siblings", SET_DEPTH),
         position=m.integer("position", PLACES - 1),
@@ -265,6 +275,7 @@ def _read_ask(m: Members) -> Ask:
     )
     if ask.act is None and people is None:
         raise ValueError("it asks for nothing")
+    _require_key(ask.public_key)
     return ask
 
 
@@ -319,8 +330,8 @@ PART = Form(
     "mip.guardian.part/1",
     "part",
     (
-        *("invitation", "passport", "threshold", "quorum", "set_salt", "siblings", "position"),
-        *("number", "digests", "people", "locator", "sealed"),
+        *("invitation", "passport", "threshold", "quorum", "guardian_commitment", "set_salt"),
+        *("siblings", "position", "number", "digests", "people", "locator", "sealed"),
     ),
     _write_part,
     _read_part,

@@ -44,18 +44,31 @@ def default_thresholds(count: int) -> tuple[int, int]:
     return threshold, min(count, threshold + 1)
 
 
-def choose_thresholds(count: int, threshold: int | None, quorum: int | None) -> tuple[int, int]:
-    """Return the thresholds of a set; raise ``UsageFault`` when they cannot be met."""
+def choose_thresholds(
+    count: int,
+    threshold: int | None,
+    quorum: int | None,
+    present: tuple[int, int] | None = None,
+) -> tuple[int, int]:
+    """Return the thresholds of a set; raise ``UsageFault`` when they cannot be met.
+
+    Where the holder says nothing those of the ``present`` set stay, if they fit.
+    """
     if not 1 <= count <= PLACES:
         raise UsageFault(f"a set has 1 to {PLACES} guardians")
     usual, _ = default_thresholds(count)
+    if present is not None and present[0] <= count:
+        usual = present[0]
     wanted = usual if threshold is None else threshold
     if wanted > count:
         raise UsageFault(
             f"{wanted} guardians are needed and there are {count}",
             hint="add guardians with --card FILE, or say --threshold 1 if one alone shall do",
         )
-    higher = min(count, wanted + 1) if quorum is None else quorum
+    more = min(count, wanted + 1)
+    if present is not None and wanted <= present[1] <= count:
+        more = present[1]
+    higher = more if quorum is None else quorum
     if not 1 <= wanted <= higher <= count:
         raise UsageFault(f"thresholds must be 1 <= threshold <= quorum <= {count}")
     return wanted, higher
@@ -99,6 +112,7 @@ def make(
             passport=passport,
             threshold=threshold,
             quorum=quorum,
+            guardian_commitment=Commitment(record.guardian_commitment),
             set_salt=record.salt,
             siblings=tree.path(member.position),
             position=member.position,

@@ -52,11 +52,9 @@ class Wish:
     nobody: bool = False
     """Whether there shall be no guardians at all."""
     threshold: int | None = None
-    """None for a majority, two at least."""
+    """None for the present one where it fits, else a majority, two at least."""
     quorum: int | None = None
-    """None for one more than the threshold, if there is one more."""
-    backup: str | None = None
-    """CID of a backup, for the locator in the parts."""
+    """None for the present one where it fits, else one more than the threshold if it can."""
     anew: bool = False
     """Make a new set also where the same one was begun: its parts were lost."""
 
@@ -146,7 +144,7 @@ def draft(settings: Settings, name: str, factors: Factors, wish: Wish, progress:
     """Make the set that a holder wants, and everybody's part; writes and sends nothing.
 
     Raises ``UsageFault`` for cards that answer no invitation of his, labels that no guardian has,
-    and thresholds that cannot be met.
+    thresholds that cannot be met, and while another set of his waits on chain.
     """
     with hold(settings, name, factors, progress) as holding:
         guardians = holding.content.guardians or GuardianState()
@@ -157,12 +155,20 @@ def draft(settings: Settings, name: str, factors: Factors, wish: Wish, progress:
                 raise UsageFault(f"the passport {name} has no guardians")
             if guardians.pending and not guardians.pending.members and not wish.anew:
                 return Draft(name, guardians.pending, {}, {}, labels, True)
+            _require_none_waits(holding)
             return Draft(name, guardian_sets.nobody(), {}, {}, labels, False)
         candidates, words = _candidates(guardians, wish)
-        thresholds = guardian_sets.choose_thresholds(len(candidates), wish.threshold, wish.quorum)
+        active = guardians.active
+        thresholds = guardian_sets.choose_thresholds(
+            len(candidates),
+            wish.threshold,
+            wish.quorum,
+            (active.threshold, active.quorum) if active else None,
+        )
         pending = guardians.pending
         if pending and not wish.anew and _same(pending, candidates, thresholds):
             return Draft(name, pending, {}, words, labels, True)
+        _require_none_waits(holding)
         progress.step("sharing the people secret")
         passport = holding.passport
         locator = format_locator(
@@ -172,7 +178,7 @@ def draft(settings: Settings, name: str, factors: Factors, wish: Wish, progress:
                 passport.recovery,
                 passport.identity_commitment,
                 passport.anchor,
-                wish.backup,
+                None,  # no backup that exists opens with the parts of a set not in force
             )
         )
         record, parts = guardian_sets.make(candidates, *thresholds, passport, locator)
@@ -189,12 +195,14 @@ def propose(
     """Write a draft into the key file, then propose it on chain; it waits 48 hours there.
 
     Every guardian's part must be stored by now: nobody can make it again. Run again after a kill
-    it goes on. Raises ``UsageFault`` without face and password, ``ChainRefusal``.
+    it goes on. Raises ``UsageFault`` without face and password or while another set of this
+    passport waits, ``ChainRefusal``.
     """
     with hold(settings, made.name, factors, progress) as holding:
         guardians = holding.content.guardians or GuardianState()
         record = made.record
         if guardians.pending != record:
+            _require_over(holding, guardians.pending, purse)
             pending = replace(guardians, pending=record)
             holding = holding.write(replace(holding.content, guardians=pending))
         holding.record()
@@ -216,10 +224,26 @@ def propose(
         )
 
 
+def _require_over(holding: Holding, earlier: SetRecord | None, purse: Purse) -> None:
+    """Raise ``UsageFault`` while a set may come into force whose record would be written over."""
+    if earlier is None:
+        return
+    link, content = holding.link, holding.content
+    label = guardian_change.label_of(link, content, earlier, holding.state().changes)
+    holding.sender(purse).settle(label, holding.progress)
+    now = guardian_change.is_waiting(state := holding.state(), earlier)
+    alive = now and state.change_is_alive(holding.now())
+    if alive or not guardian_change.is_over(link, content, earlier):
+        raise UsageFault(
+            "another set of guardians waits on chain, and may come into force",
+            hint="take it back first with `mip guardian cancel`",
+        )
+
+
 def _send_change(holding: Holding, record: SetRecord, purse: Purse) -> Receipt:
     registry, state = holding.link.registry.address, holding.state()
     commitment = commitment_of(record)
-    label = f"guardians:{registry}:{holding.keys.identity:#x}:{commitment:#x}:{state.changes}"
+    label = guardian_change.label_of(holding.link, holding.content, record, state.changes)
     payload = change_payload(registry, record.guardian_commitment, commitment)
     shown = holding.show(CHANGE_PURPOSE, payload, state.changes)
     call = holding.link.recovery.propose_change(
@@ -232,6 +256,24 @@ def _send_change(holding: Holding, record: SetRecord, purse: Purse) -> Receipt:
     )
     holding.progress.step("proposing the guardians on chain")
     return holding.sender(purse).send(label, call, holding.progress)
+
+
+def _require_none_waits(holding: Holding) -> None:
+    """Raise ``UsageFault`` while the set that the key file waits for does so on chain.
+
+    Anyone may put that in force: a key file that had forgotten it would have guardians of whom it
+    knows nothing.
+    """
+    pending = holding.content.guardians and holding.content.guardians.pending
+    if not pending:
+        return
+    final = guardian_change.state_of(holding.link, holding.content, final=True)
+    for state in (holding.state(), final):
+        if state.change_is_alive(holding.now()) and guardian_change.is_waiting(state, pending):
+            raise UsageFault(
+                f"another set of guardians of {holding.content.name} waits on chain",
+                hint="take it back with `mip guardian cancel`, or wait and `mip guardian finish`",
+            )
 
 
 def _candidates(guardians: GuardianState, wish: Wish) -> tuple[list[Candidate], dict[str, str]]:

@@ -33,6 +33,8 @@ class PartState(StrEnum):
     """The set on chain holds this guardian, with this place."""
     WAITING = "waiting"
     """It belongs to a set that waits for its time."""
+    FOREIGN = "foreign"
+    """Its set is in force or waits with people of somebody else: not what the holder made."""
     REPLACED = "replaced"
     """It belongs to an earlier set, and may open backups of that time."""
     BROKEN = "broken"
@@ -79,6 +81,8 @@ class Guarded:
     """Unix time from which a waiting change of the guardians can be finished."""
     known_change: bool
     """Whether he has a part of the set that waits."""
+    foreign: bool
+    """Whether the set of one of his parts is in force or waits with another people secret."""
     now: int
     """Unix time by which delays are judged."""
 
@@ -149,8 +153,8 @@ def keep(
     with connection.connect(settings) as link:
         approvals.require_place(found.passport, link)
         state = approvals.state_at(found.passport, link)
-        worth = _worth(opened.content, found, state)
-        if worth is PartState.REPLACED and part not in opened.content.parts:
+        replaced = worth(opened.content, found, state) is PartState.REPLACED
+        if replaced and part not in opened.content.parts:
             raise UsageFault(
                 "the set of guardians that this part belongs to is neither in force nor proposed",
                 hint="the holder proposes it first: `mip guardian set`; or he made a newer one",
@@ -174,9 +178,12 @@ def parts_of(content: Guardianship) -> list[Part]:
 
 
 def part_in_force(content: Guardianship, state: RecoveryState) -> Part | None:
-    """Return the part of the set in force, if the guardian has it."""
+    """Return the part of the set in force, if the guardian has it.
+
+    An approval shows his place in the set and not whose people secret it has.
+    """
     for part in reversed(parts_of(content)):
-        if _worth(content, part, state) is PartState.IN_FORCE:
+        if _is_whole(content, part) and part.set_commitment(content.leaf) == state.set_commitment:
             return part
     return None
 
@@ -185,10 +192,10 @@ def _guarded(opened: Opened, link: Connection) -> Guarded:
     content, passport = opened.content, _passport(opened.content)
     now = int(link.clock())
     if passport is None:
-        return Guarded(opened.name, content.label, (), None, None, False, now)
+        return Guarded(opened.name, content.label, (), None, None, False, False, now)
     approvals.require_place(passport, link)
     state = approvals.state_at(passport, link)
-    parts = tuple(CheckedPart(p, _worth(content, p, state)) for p in parts_of(content))
+    parts = tuple(CheckedPart(p, worth(content, p, state)) for p in parts_of(content))
     record = link.registry.passport(passport.identity_commitment, passport.anchor)
     return Guarded(
         name=opened.name,
@@ -197,19 +204,38 @@ def _guarded(opened: Opened, link: Connection) -> Guarded:
         status=record.status,
         ready_at=state.pending_ready_at if state.change_is_alive(now) else None,
         known_change=any(found.state is PartState.WAITING for found in parts),
+        foreign=any(is_foreign(content, found.part, state) for found in parts),
         now=now,
     )
 
 
-def _worth(content: Guardianship, part: Part, state: RecoveryState) -> PartState:
+def worth(content: Guardianship, part: Part, state: RecoveryState) -> PartState:
+    """Return what a part is worth by the state of its passport on chain."""
     if not _is_whole(content, part):
         return PartState.BROKEN
-    commitment = part.set_commitment(content.leaf)
-    if commitment == state.set_commitment:
+    found = (part.set_commitment(content.leaf), part.guardian_commitment)
+    if found == (state.set_commitment, state.guardian_commitment):
         return PartState.IN_FORCE
-    if state.pending_ready_at and commitment == state.pending_set_commitment:
+    if found == _waiting(state):
         return PartState.WAITING
-    return PartState.REPLACED
+    return PartState.FOREIGN if is_foreign(content, part, state) else PartState.REPLACED
+
+
+def is_foreign(content: Guardianship, part: Part, state: RecoveryState) -> bool:
+    """Tell whether a part's set is on chain with another people secret than the holder's.
+
+    Who has two of the holder's keys can propose the set commitment that he sees on chain, beside a
+    secret that he alone has.
+    """
+    mine = (part.set_commitment(content.leaf), part.guardian_commitment)
+    pairs = [(state.set_commitment, state.guardian_commitment), _waiting(state)]
+    return any(pair and pair[0] == mine[0] and pair[1] != mine[1] for pair in pairs)
+
+
+def _waiting(state: RecoveryState) -> tuple[int, int] | None:
+    if not state.pending_ready_at:
+        return None
+    return state.pending_set_commitment, state.pending_guardian_commitment
 
 
 def _is_whole(content: Guardianship, part: Part) -> bool:
@@ -229,7 +255,7 @@ def _kept(content: Guardianship, part: bytes, state: RecoveryState) -> tuple[byt
     parts = [*content.parts, part]
     while len(parts) > MAX_PARTS:
         useless = [
-            p for p in parts[:-1] if _worth(content, PART.decode(p), state) is PartState.REPLACED
+            p for p in parts[:-1] if worth(content, PART.decode(p), state) is PartState.REPLACED
         ]
         parts.remove(useless[0] if useless else parts[0])
     return tuple(parts)

@@ -131,6 +131,7 @@ def start(
                     f"a recovery of another passport is in progress as {request.name}",
                     hint="choose another --passport, or drop it with `mip recover forget`",
                 )
+            _require_same_source(folder, request)
             content = found.content
         else:
             now = int((clock or link.clock)())
@@ -238,9 +239,24 @@ def _prepare(
         recoveries.encode(content), [lock, passport_file.face_lock(settings, template)]
     )
     files.ensure_private_dir(folder)
+    recoveries.drop_answers(folder)  # a kill may have left some of a recovery that was dropped
     files.atomic_write(folder / SOURCE, source)
     keyfile.create_container(folder / STATE, sealed)
     return content
+
+
+def _require_same_source(folder: Path, request: StartRequest) -> None:
+    if request.backup is None:
+        return
+    given, kept = (
+        files.read_bounded(path, container.MAX_BYTES, what="key file")
+        for path in (request.backup, folder / SOURCE)
+    )
+    if given != kept:
+        raise UsageFault(
+            f"the recovery of {request.name} was begun with another backup or key file",
+            hint="leave --backup out to go on with it, or drop it with `mip recover forget`",
+        )
 
 
 def _source(settings: Settings, request: StartRequest) -> tuple[bytes, bytes]:
@@ -256,7 +272,8 @@ def _source(settings: Settings, request: StartRequest) -> tuple[bytes, bytes]:
     if request.backup is None and not there:
         raise UsageFault(
             f"there is no passport named {request.name} on this device",
-            hint="give a backup with --backup FILE",
+            hint="give a backup with --backup FILE, or bring the one in IPFS here first: "
+            "mip passport import LOCATOR",
         )
     envelope = keyfile.read(path)
     if envelope.people is None:

@@ -25,7 +25,7 @@ from mip_cli.flows.recover_steps import new_secrets
 from mip_cli.flows.sending import Purse, sender_of
 from mip_cli.flows.spans import duration
 from mip_cli.progress import Progress
-from mip_cli.store import files, keyfile, passports, recoveries
+from mip_cli.store import container, files, keyfile, passports, recoveries
 from mip_cli.store.secrets_codec import PassportSecrets
 from mip_cli.store.slots import Lock, PeopleLock
 
@@ -44,6 +44,8 @@ class Recovered:
     """Transaction of this run; None when somebody else carried the recovery out."""
     people: bool
     """Whether the guardians open the new key file; else a new set is needed."""
+    replaced: tuple[Path, ...]
+    """Where foreign files lie now that were in its place; the file of before is not kept."""
     apps: int
     """Pseudonyms under which something may have been granted by a thief."""
 
@@ -120,6 +122,7 @@ def _put_in_place(
     path = passports.passport_path(settings.data_dir, secrets.name)
     active = secrets.guardians.active if secrets.guardians else None
     people = active.people_public if active else None
+    aside: list[Path] = []
     if not _is_there(settings, path, secrets, password, image, progress):
         progress.step("sealing the key file")
         lock, _ = keyfile.password_lock(password, secrets.password_kdf)
@@ -128,6 +131,7 @@ def _put_in_place(
         if people is not None:
             locks.append(PeopleLock(people))
         files.ensure_private_dir(path.parent)
+        aside = _set_aside(path, found.folder)
         keyfile.create(path, secrets, locks, overwrite=True)
     if keyfile.staged(path) is not None:
         keyfile.discard(path)  # a replacement of keys that are in force no more
@@ -138,8 +142,27 @@ def _put_in_place(
         epoch=secrets.epoch,
         receipt=receipt,
         people=people is not None,
+        replaced=tuple(aside),
         apps=len(secrets.pseudonyms),
     )
+
+
+def _set_aside(path: Path, folder: Path) -> list[Path]:
+    """Keep what lies in the passport's place, unless it is the very file that comes back."""
+    with files.lock(path, what=f"the key file {path}"):
+        if not (path.exists() or path.is_symlink()):
+            return []
+        there = _read(path)
+        if there == _read(folder / recoveries.SOURCE):
+            return []
+        aside = [passports.set_aside(path, there)]
+        if (staged := keyfile.staged(path)) is not None:
+            aside.append(passports.set_aside(path, _read(staged)))
+        return aside
+
+
+def _read(path: Path) -> bytes:
+    return files.read_bounded(path, container.MAX_BYTES, what="key file", follow_symlinks=False)
 
 
 def _is_there(

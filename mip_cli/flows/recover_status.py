@@ -18,7 +18,7 @@ from mip_cli.errors import FileInvalid
 from mip_cli.flows import approvals, connection
 from mip_cli.flows.connection import Connection
 from mip_cli.flows.guardian_documents import Answer, Ask, Recovery
-from mip_cli.flows.guardian_files import ASK
+from mip_cli.flows.guardian_files import ANSWER, ASK, ask_hash
 from mip_cli.store import recoveries
 
 
@@ -102,7 +102,7 @@ def standing(
     phase = found.phase(state, now)
     if phase is Phase.NONE and approvals.is_stale(act, state):
         phase = Phase.VOID
-    answers = approvals.read_answers(document, recoveries.read_answers(folder))
+    answers = answers_to(document, folder)
     needed = _needed(answers, record.status)
     return Standing(
         name=name,
@@ -121,6 +121,28 @@ def standing(
         words=words,
         missing=missing,
     )
+
+
+def is_over(link: Connection, document: bytes) -> bool:
+    """Tell whether a request can never be carried out, by the final state and the chain's time.
+
+    What would bring it about may be destroyed then; this machine's clock may be wrong.
+    """
+    ask = ASK.decode(document)
+    act, where, block = recovery_of(ask), ask.passport, link.final()
+    state = link.recovery.state(where.registry, where.identity_commitment, where.anchor, block.tag)
+    found = link.recovery.request(approvals.request_of(where, act), block.tag)
+    phase = found.phase(state, block.time)
+    if phase is Phase.NONE:
+        return approvals.is_stale(act, state)
+    return phase in (Phase.VETOED, Phase.EXPIRED, Phase.VOID)
+
+
+def answers_to(document: bytes, folder: Path) -> list[Answer]:
+    """Return the stored answers to an ask; a kill may have left some to an ask of the past."""
+    wanted = ask_hash(document)
+    kept = [data for data in recoveries.read_answers(folder) if ANSWER.decode(data).ask == wanted]
+    return approvals.read_answers(document, kept)
 
 
 def recovery_of(ask: Ask) -> Recovery:

@@ -12,7 +12,7 @@ from pathlib import Path
 from mip_cli.chain.recovery import RECOVER_PURPOSE, Phase, request_payload
 from mip_cli.config import Settings
 from mip_cli.crypto.check_words import check_words
-from mip_cli.errors import FileInvalid, ThresholdNotMet, UsageFault
+from mip_cli.errors import FileInvalid, Negative, ProofInvalid, ThresholdNotMet, UsageFault
 from mip_cli.flows import (
     approvals,
     connection,
@@ -25,7 +25,7 @@ from mip_cli.flows import (
 from mip_cli.flows.connection import Connection
 from mip_cli.flows.guardian_change import in_force
 from mip_cli.flows.guardian_documents import Answer
-from mip_cli.flows.guardian_files import ask_hash
+from mip_cli.flows.guardian_files import ANSWER, ask_hash
 from mip_cli.flows.leaf_proof import Act
 from mip_cli.flows.passport_file import Factors, Opened
 from mip_cli.flows.passport_keys import keys_of
@@ -72,7 +72,8 @@ def advance(
 ) -> Standing:
     """Do what can be done now, and say what is needed next.
 
-    An ask that the chain has left behind is made anew. Raises ``WrongSecret`` and ``FaceMismatch``
+    An ask that the chain has left behind for good is made anew. Raises ``Negative`` while it may
+    still come back, ``WrongSecret`` and ``FaceMismatch``
     for the new keys and the old ones, ``UsageFault`` when an old one is missing, ``ProofInvalid``
     for an approval that is none, ``ChainRefusal``.
     """
@@ -85,6 +86,13 @@ def advance(
         run = _Run(settings, link, found, purse, progress, prover)
         now = run.standing()
         if now.step is Step.RENEW:
+            if purse.rehearse:
+                return now
+            if not recover_status.is_over(link, found.content.ask):
+                raise Negative(
+                    "the request may still live: that it is over is not final on chain",
+                    hint="run this again in a minute; if it stays so, set this machine's clock",
+                )
             run = replace(run, found=recover.renew(link, found))
             return run.standing(words=check_words(run.found.content.ask))
         if now.phase is Phase.EXECUTED:
@@ -126,16 +134,22 @@ class _Run:
 
     def answers(self) -> list[Answer]:
         """Return what guardians answered so far."""
-        kept = recoveries.read_answers(self.found.folder)
-        return approvals.read_answers(self.found.content.ask, kept)
+        return recover_status.answers_to(self.found.content.ask, self.found.folder)
 
     def keep(self, answers: tuple[bytes, ...]) -> None:
-        """Keep answers once all of them are sound; none otherwise."""
-        given = approvals.read_answers(self.found.content.ask, answers)
+        """Keep answers once all of them are sound; none otherwise, and the bad one is named."""
+        content = self.found.content
         state = approvals.state_at(self.found.ask.passport, self.link)
-        for answer in given:
-            if answer.approval is not None:
-                approvals.check(self.settings, state, self.number, answer.approval)
+        for place, data in enumerate(answers, 1):
+            try:
+                answer = ANSWER.decode(data)
+                guardian_shares.require_sound(ask_hash(content.ask), content.private_key, answer)
+                if answer.approval is not None:
+                    approvals.check(self.settings, state, self.number, answer.approval)
+            except (FileInvalid, ProofInvalid) as error:
+                # one of several was bad: which, in the order they were given
+                text = f"answer {place} of {len(answers)}: {error.message}"
+                raise type(error)(text, hint=error.hint) from error
         for data in answers:
             recoveries.keep_answer(self.found.folder, data)
 

@@ -72,14 +72,14 @@ def void(
             )
         holding.record()
         run = _Run(holding, purse, prover)
-        if app is not None:
-            return [run.advance(_ask(holding, app))]
         since = run.replaced_at()
         if (left := since + GRACE - holding.now()) > 0:
             raise Negative(
                 f"the keys of before count for {duration(left)} more",
                 hint="run this again then: what a thief grants until that time is voided too",
             )
+        if app is not None:
+            return [run.advance(_ask(holding, app))]
         return [run.advance(p, since=since) for p in holding.content.pseudonyms]
 
 

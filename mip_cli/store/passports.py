@@ -6,10 +6,12 @@ import re
 from pathlib import Path
 
 from mip_cli.errors import EnvironmentFault, UsageFault
+from mip_cli.store import files
 
 PASSPORT_NAME = re.compile(r"[a-z0-9_-]{1,32}")
 """Names that are file names on every system and safe to print."""
 SUFFIX = ".mip"
+_REPLACED = ".replaced-"
 
 
 def passports_dir(data_dir: Path) -> Path:
@@ -38,6 +40,15 @@ def exists(data_dir: Path, name: str) -> bool:
     """Tell whether something lies at a passport's place, readable or not."""
     path = passport_path(data_dir, name)
     return path.exists() or path.is_symlink()
+
+
+def set_aside(path: Path, data: bytes) -> Path:
+    """Keep a copy of what is about to be replaced, beside it; durable on return."""
+    number = 1
+    while (aside := path.with_name(f"{path.name}{_REPLACED}{number}")).exists():
+        number += 1
+    files.atomic_write(aside, data, overwrite=False)
+    return aside
 
 
 def list_names(data_dir: Path) -> list[str]:

@@ -103,6 +103,15 @@ def require(data_dir: Path, name: str) -> Path:
     return path
 
 
+def require_none(data_dir: Path, name: str) -> None:
+    """Raise ``UsageFault`` while a recovery takes up a passport's name."""
+    if (folder(data_dir, name) / STATE).exists():
+        raise UsageFault(
+            f"a recovery of a passport named {name} is in progress",
+            hint="choose another name with --passport, or drop it with `mip recover forget`",
+        )
+
+
 def write_document(path: Path, data: bytes) -> None:
     """Write an ask or an answer; durable on return."""
     files.atomic_write(path, data)

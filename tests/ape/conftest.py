@@ -39,9 +39,20 @@ def hasher(relayer, networks):
     return relayer.call(transaction).contract_address
 
 
+@pytest.fixture(scope="session")
+def guardian_trapdoor():
+    return Trapdoor.from_seed(2, 4)
+
+
+@pytest.fixture(scope="session")
+def recovery(project, relayer, guardian_trapdoor):
+    verifier = relayer.deploy(project.Groth16Verifier, *guardian_trapdoor.key, True)
+    return relayer.deploy(project.GuardianRecovery, verifier)
+
+
 @pytest.fixture
-def registry(project, relayer, hasher, verifier):
-    return relayer.deploy(project.PassportRegistry, hasher, verifier)
+def registry(project, relayer, hasher, verifier, recovery):
+    return relayer.deploy(project.PassportRegistry, hasher, verifier, recovery)
 
 
 @pytest.fixture

@@ -197,7 +197,8 @@ def test_roots__stay_for_an_hour_or_five_buckets_and_then_go(
     person.prove("-o", "aged.json", app=("--app", "PassportClaim", "--call", "claim()")).succeeded()
     travel(own_chain, 2400)
     device.mip("verify", "aged.json").succeeded()
-    device.mip("verify", "aged.json", "--on-chain").refused(4, "the proof has expired")
+    # a local chain has a time of its own, and that is what its registry goes by
+    device.mip("verify", "aged.json", "--on-chain").refused(1, "its deadline passed")
 
 
 def test_deadline__passed__is_refused_offline_with_its_reason(

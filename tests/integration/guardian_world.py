@@ -131,7 +131,7 @@ class World:
         return made.card
 
     def machine_of_thief(self) -> Settings:
-        """A copy of the holder's machine, with one who knows his password and looks like him."""
+        """A copy of the holder's machine; its thief knows the password and looks like him."""
         thief = self.root / "thief"
         if not thief.exists():
             shutil.copytree(self.holder.data_dir, thief)

@@ -24,20 +24,28 @@ from mip_cli.errors import (
 )
 from mip_cli.flows import (
     approvals,
+    connection,
     demo_photos,
+    enroll,
     guardian_acts,
     guardian_answers,
     guardian_asks,
+    guardian_change,
+    guardian_sets,
     guardians,
     guardianship,
     prove,
     recover,
     recover_status,
+    recover_steps,
     recover_veto,
+    revoke,
     rotate,
     void,
 )
-from mip_cli.flows.guardian_files import ANSWER, ASK, ask_hash, seal_share
+from mip_cli.flows import backup as backups
+from mip_cli.flows.guardian_files import ANSWER, ASK, CARD, ask_hash, seal_share
+from mip_cli.flows.guardian_sets import Candidate
 from mip_cli.flows.guardians import Wish
 from mip_cli.flows.guardianship import PartState
 from mip_cli.flows.locator import format_locator, parse_locator
@@ -45,7 +53,7 @@ from mip_cli.flows.passport_file import Factors
 from mip_cli.flows.recover_status import Step
 from mip_cli.flows.sending import Rehearsed
 from mip_cli.models import Kind
-from mip_cli.store import container, keyfile
+from mip_cli.store import container, keyfile, recoveries
 from tests.integration.guardian_world import (
     DAY,
     GUARDIAN_PASSWORD,
@@ -134,6 +142,54 @@ def test_recover__device_lost__comes_back_as_the_same(world: World, tmp_path: Pa
         world.vote(world.holder, holder_keys(world))
 
 
+def test_recover__killed_between_its_files__goes_on(world: World, tmp_path: Path) -> None:
+    backup, locator = world.backup(tmp_path / "backup.mip"), world.locator()
+    device = world.machine("new device")
+    folder = device.data_dir / "recoveries" / "me"
+    dropped = world.start(device, backup, locator)
+    (folder / "state.mip").unlink()  # killed when only the source lay there
+    assert recover.list_names(device) == []
+    begun = world.start(device, backup, locator)
+    assert begun.ask != dropped.ask
+    (folder / "ask.json").unlink()  # killed before the ask was copied out
+    assert world.start(device, backup, locator).ask == begun.ask
+    world.go_on(device, world.answers(begun.ask), old_password=PASSWORD)
+    world.later(2 * DAY)
+    shutil.copytree(folder, copy := tmp_path / "copy")
+    assert world.finish(device).receipt
+    shutil.copytree(copy, folder)  # killed before the recovery was tidied away
+    key_file = device.data_dir / "passports" / "me.mip"
+    before = key_file.read_bytes()
+    assert world.finish(device).receipt is None
+    assert key_file.read_bytes() == before
+    key_file.unlink()
+    shutil.copytree(copy, folder)  # killed before the key file was written
+    assert world.finish(device).receipt is None
+    assert world.vote(device, new_keys(world)).file.level == 2
+
+
+def test_recover__with_a_foreign_passport_in_its_place__keeps_that_one(
+    world: World, tmp_path: Path
+) -> None:
+    backup, device = world.backup(tmp_path / "backup.mip"), world.machine("new device")
+    begun = world.start(device, backup, world.locator())
+    wish = enroll.EnrollRequest("me", world.photos.first, PASSWORD)
+    with pytest.raises(UsageFault, match="recovery of a passport named me is in progress"):
+        enroll.enroll(device, wish, PURSE.signer, SILENT)
+    with pytest.raises(UsageFault, match="recovery of a passport named me is in progress"):
+        backups.place(device, "me", backup.read_bytes())
+    foreign = b"what another tool put there"
+    path = device.data_dir / "passports" / "me.mip"
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.write_bytes(foreign)
+    keyfile.staged_path(path).write_bytes(foreign + b", too")
+    world.go_on(device, world.answers(begun.ask), old_password=PASSWORD)
+    world.later(2 * DAY)
+    done = world.finish(device)
+    assert [kept.read_bytes() for kept in done.replaced] == [foreign, foreign + b", too"]
+    assert world.open(device, world.new_factors).path == path
+
+
 def test_recover__with_the_wrong_old_password__is_refused(world: World, tmp_path: Path) -> None:
     backup, locator = world.backup(tmp_path / "backup.mip"), world.locator()
     device = world.machine("new device")
@@ -149,7 +205,7 @@ def test_recover__password_forgotten__by_face_and_people_on_the_device(world: Wo
     now = world.go_on(world.holder, answers, old_image=world.photos.again)
     assert now.step is Step.WAIT
     world.later(2 * DAY)
-    world.finish(world.holder)
+    assert world.finish(world.holder).replaced == (), "the file that came back is not kept"
     with pytest.raises(WrongSecret):
         world.open()
     assert world.open(factors=world.new_factors).secrets.kinds[-1] is Kind.PEOPLE
@@ -212,6 +268,52 @@ def test_guardians__dropped__are_no_kind_any_more(world: World) -> None:
     assert world.vote(world.holder, holder_keys(world)).file.level == 2
 
 
+def test_invite__labels_that_deceive_or_are_taken__are_refused(world: World) -> None:
+    def invite(label: str, own: str = "Ada") -> bytes:
+        return guardians.invite(world.holder, "me", world.factors, label, own, SILENT)
+
+    first = invite("ann")
+    assert invite("ann") == first, "the same label gives the same invitation"
+    for label, own in (("a\u202eb", "Ada"), ("ann", "x" * 65), ("", "Ada"), ("dan", "a  b")):
+        with pytest.raises(UsageFault, match="plain text"):
+            invite(label, own)
+    with pytest.raises(UsageFault, match="is a guardian already"):
+        invite("ben")
+
+
+def test_set__with_a_card_of_no_invitation__is_refused(world: World) -> None:
+    card = CARD.decode(world.card("ann"))
+    stray = CARD.encode(replace(card, invitation=bytes(16)))
+    with pytest.raises(UsageFault, match="answers no invitation"):
+        guardians.draft(world.holder, "me", world.factors, Wish((stray,)), SILENT)
+    with pytest.raises(UsageFault, match="no guardian dan"):
+        guardians.draft(world.holder, "me", world.factors, Wish((), without=("dan",)), SILENT)
+    everybody = Wish((), without=NAMES)
+    with pytest.raises(UsageFault, match="nobody would be left"):
+        guardians.draft(world.holder, "me", world.factors, everybody, SILENT)
+    with pytest.raises(UsageFault, match="are needed and there are"):
+        guardians.draft(world.holder, "me", world.factors, Wish((), ("ben", "eve")), SILENT)
+
+
+def test_recover__revoked_by_a_thief__takes_a_quorum(world: World, tmp_path: Path) -> None:
+    backup, locator = world.backup(tmp_path / "backup.mip"), world.locator()
+    revoke.revoke(world.machine_of_thief(), "me", world.factors, PURSE.signer, SILENT)
+    device = world.machine("new device")
+    begun = world.start(device, backup, locator)
+    assert begun.status is PassportStatus.REVOKED
+    question = guardian_answers.consider(
+        world.machine("ben"), "ada", GUARDIAN_PASSWORD, begun.ask, SILENT
+    )
+    assert question.needed == 3
+    now = world.go_on(device, world.answers(begun.ask), old_password=PASSWORD)
+    assert (now.step, now.phase, now.needed) == (Step.APPROVALS, Phase.PROPOSED, 3)
+    now = world.go_on(device, world.answers(begun.ask, ("kim",)))
+    assert now.step is Step.WAIT
+    world.later(2 * DAY)
+    world.finish(device)
+    assert world.vote(device, new_keys(world)).file.level == 2
+
+
 def test_set__run_again__goes_on_with_the_same_set(world: World) -> None:
     wish = Wish((world.card("ann"),))
     made = world.propose(wish)
@@ -224,8 +326,44 @@ def test_set__run_again__goes_on_with_the_same_set(world: World) -> None:
     done = guardians.propose(world.holder, again, world.factors, PURSE, SILENT)
     assert (done.receipt, world.chain.nonce(1)) == (None, nonce)
     assert world.state().pending_set_commitment == done.set_commitment
+    with pytest.raises(UsageFault, match="another set of guardians of me waits on chain"):
+        guardians.draft(world.holder, "me", world.factors, replace(wish, anew=True), SILENT)
+    other, _ = guardian_sets.make(
+        [Candidate(m.label, m.invitation, m.leaf, m.public_key) for m in made.record.members],
+        *(2, 2, ASK.decode(asked(world)).passport, world.locator()),
+    )
+    with pytest.raises(UsageFault, match="another set of guardians of me waits on chain"):
+        guardians.propose(world.holder, replace(made, record=other), world.factors, PURSE, SILENT)
+    assert world.open().secrets.guardians.pending == made.record
+    assert guardian_acts.cancel(world.holder, "me", world.factors, PURSE, SILENT)
     anew = guardians.draft(world.holder, "me", world.factors, replace(wish, anew=True), SILENT)
     assert anew.record != made.record
+    assert guardians.propose(world.holder, anew, world.factors, PURSE, SILENT).receipt
+
+
+def asked(world: World) -> bytes:
+    return guardian_asks.for_parts(world.holder, "me", world.factors, SILENT).document
+
+
+def test_cancel__forgets_a_set_only_when_it_is_final_that_it_waits_no_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = world.propose(Wish((), without=("ben",), threshold=2))
+    rehearse = replace(PURSE, rehearse=True)
+    monkeypatch.setattr(guardian_change, "final_after", lambda chain_id: 4)
+    assert guardian_acts.cancel(world.holder, "me", world.factors, PURSE, SILENT)
+    assert not world.state().pending_ready_at
+    with pytest.raises(UsageFault, match="waits on chain no more"):
+        guardian_acts.finish(world.holder, "me", world.factors, PURSE, SILENT)
+    assert world.open().secrets.guardians.pending == made.record, "a re-org may undo it"
+    for _ in range(4):
+        world.later(1)
+    assert guardian_acts.cancel(world.holder, "me", world.factors, rehearse, SILENT) is None
+    with pytest.raises(UsageFault, match="waits on chain no more"):
+        guardian_acts.finish(world.holder, "me", world.factors, rehearse, SILENT)
+    assert world.open().secrets.guardians.pending == made.record, "nothing is written"
+    assert guardian_acts.cancel(world.holder, "me", world.factors, PURSE, SILENT) is None
+    assert world.open().secrets.guardians.pending is None
 
 
 def test_set__killed_before_it_was_sent__goes_on(world: World) -> None:
@@ -238,6 +376,55 @@ def test_set__killed_before_it_was_sent__goes_on(world: World) -> None:
     assert again.record == made.record
     assert guardians.propose(world.holder, again, world.factors, PURSE, SILENT).receipt
     assert world.state().pending_ready_at
+
+
+def pending(world: World) -> object:
+    guardians = world.open().secrets.guardians
+    assert guardians is not None
+    return guardians.pending
+
+
+def test_set__while_another_waits__is_refused_and_that_one_is_kept(world: World) -> None:
+    made = world.propose(Wish((), without=("ben",), threshold=2))
+    other = guardians.draft(
+        world.holder, "me", world.factors, Wish((), without=("eve",), threshold=2), SILENT
+    )
+    with pytest.raises(UsageFault, match="another set of guardians waits"):
+        guardians.propose(world.holder, other, world.factors, PURSE, SILENT)
+    assert pending(world) == made.record
+    assert guardian_acts.cancel(world.holder, "me", world.factors, PURSE, SILENT)
+    assert guardians.propose(world.holder, other, world.factors, PURSE, SILENT).receipt
+    assert pending(world) == other.record
+
+
+def test_change__in_a_rehearsal__is_not_forgotten(world: World) -> None:
+    rehearsal = replace(PURSE, rehearse=True)
+    wish = Wish((), without=("ben",), threshold=2)
+    made = guardians.draft(world.holder, "me", world.factors, wish, SILENT)
+    with pytest.raises(Rehearsed):  # written down, and not sent
+        guardians.propose(world.holder, made, world.factors, rehearsal, SILENT)
+    assert guardian_acts.cancel(world.holder, "me", world.factors, rehearsal, SILENT) is None
+    with pytest.raises(UsageFault, match="waits on chain no more"):
+        guardian_acts.finish(world.holder, "me", world.factors, rehearsal, SILENT)
+    assert pending(world) == made.record
+    assert guardian_acts.cancel(world.holder, "me", world.factors, PURSE, SILENT) is None
+    assert pending(world) is None
+
+
+def test_change__taken_back_a_moment_ago__is_forgotten_once_that_is_final(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "final_after", lambda _: 3)
+    made = world.propose(Wish((), without=("ben",), threshold=2))
+    for _ in range(3):
+        world.later(1)
+    assert guardian_acts.cancel(world.holder, "me", world.factors, PURSE, SILENT)
+    assert not world.state().pending_ready_at
+    assert pending(world) == made.record, "a re-org may bring the change back"
+    for _ in range(3):
+        world.later(1)
+    assert guardian_acts.cancel(world.holder, "me", world.factors, PURSE, SILENT) is None
+    assert pending(world) is None
 
 
 def test_change__cancelled_by_the_holder__is_off(world: World) -> None:
@@ -334,6 +521,62 @@ def test_recover__a_part_of_somebody_else_s_ask__is_refused(world: World, tmp_pa
     assert world.go_on(one, mine, old_password=PASSWORD).step is Step.WAIT
 
 
+def test_recover__answers_to_an_ask_of_the_past__are_left_out(world: World, tmp_path: Path) -> None:
+    backup, locator = world.backup(tmp_path / "backup.mip"), world.locator()
+    device, other = world.machine("one device"), world.machine("other device")
+    past = world.answer("kim", world.start(other, backup, locator).ask)
+    folder = device.data_dir / "recoveries" / "me"
+    folder.mkdir(parents=True, mode=0o700)
+    recoveries.keep_answer(folder, past)  # what a kill in the middle of `forget` leaves
+    begun = world.start(device, backup, locator)
+    assert recoveries.read_answers(folder) == []
+    recoveries.keep_answer(folder, past)  # and one in the middle of a new ask
+    assert recover_status.status(device, "me").answers == 0
+    now = world.go_on(device, world.answers(begun.ask), old_password=PASSWORD)
+    assert (now.step, now.answers) == (Step.WAIT, 2)
+
+
+def test_start__again_with_another_backup__is_refused(world: World, tmp_path: Path) -> None:
+    backup, locator = world.backup(tmp_path / "backup.mip"), world.locator()
+    other, device = tmp_path / "other.mip", world.machine("new device")
+    keyfile.create_container(other, world.open().sealed)  # the same passport, with its face slot
+    begun = world.start(device, backup, locator)
+    with pytest.raises(UsageFault, match="begun with another backup"):
+        world.start(device, other, locator)
+    assert world.start(device, backup, locator).ask == begun.ask
+    assert world.start(device, None, locator).ask == begun.ask
+
+
+def test_renew__only_once_it_is_final_that_the_request_is_over(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = world.machine("new device")
+    begun = world.start(device, world.backup(tmp_path / "backup.mip"), world.locator())
+    document = device.data_dir / "recoveries" / "me" / "ask.json"
+    now = world.go_on(device, world.answers(begun.ask), old_password=PASSWORD)
+    assert now.step is Step.WAIT
+
+    with monkeypatch.context() as patch:
+        patch.setattr(connection.Connection, "clock", lambda _: 2_000_000_000.0)
+        assert recover_status.status(device, "me").step is Step.RENEW
+        with pytest.raises(Negative, match="may still live"):
+            world.go_on(device)
+    assert document.read_bytes() == begun.ask, "a wrong clock destroys no keys"
+
+    monkeypatch.setattr(connection, "final_after", lambda _: 3)
+    recover_veto.veto(world.holder, "me", world.factors, PURSE, SILENT)
+    with pytest.raises(Negative, match="may still live"):
+        world.go_on(device)
+    for _ in range(3):
+        world.later(1)
+    rehearsal = recover_steps.ContinueRequest("me", NEW_PASSWORD, world.photos.again)
+    seen = recover_steps.advance(device, rehearsal, replace(PURSE, rehearse=True), SILENT)
+    assert seen.step is Step.RENEW
+    assert document.read_bytes() == begun.ask
+    assert world.go_on(device).step is Step.ANSWERS
+    assert document.read_bytes() != begun.ask
+
+
 def test_recover__an_approval_that_is_none__is_not_kept(world: World, tmp_path: Path) -> None:
     backup = world.backup(tmp_path / "backup.mip")
     device = world.machine("new device")
@@ -344,6 +587,22 @@ def test_recover__an_approval_that_is_none__is_not_kept(world: World, tmp_path: 
     with pytest.raises(ProofInvalid, match="not by a guardian"):
         world.go_on(device, (ANSWER.encode(bad),), old_password=PASSWORD)
     assert recover_status.status(device, "me").answers == 0
+
+
+def test_recover__a_part_that_does_not_open__is_named_and_not_kept(
+    world: World, tmp_path: Path
+) -> None:
+    backup = world.backup(tmp_path / "backup.mip")
+    device = world.machine("new device")
+    begun = world.start(device, backup, world.locator())
+    one, two = world.answers(begun.ask)
+    good = ANSWER.decode(one)
+    assert good.share is not None
+    bad = replace(good, share=replace(good.share, number=(good.share.number + 1) % 16))
+    with pytest.raises(FileInvalid, match="answer 2 of 2: the part with number"):
+        world.go_on(device, (two, ANSWER.encode(bad)), old_password=PASSWORD)
+    assert recover_status.status(device, "me").answers == 0
+    assert world.go_on(device, (one, two), old_password=PASSWORD).step is Step.WAIT
 
 
 def test_recover__with_one_wrong_part__a_third_guardian_makes_it_right(
@@ -403,6 +662,9 @@ def test_void__while_the_keys_of_before_count__waits(world: World) -> None:
     world.finish_guardians()
     with pytest.raises(Negative, match="keys of before count"):
         void.void(world.holder, "me", world.factors, PURSE, SILENT)
+    app = world.chain.deployment.address("PassportVote")
+    with pytest.raises(Negative, match="keys of before count"):
+        void.void(world.holder, "me", world.factors, PURSE, SILENT, app=app)
     world.later(121)
     assert void.void(world.holder, "me", world.factors, PURSE, SILENT)[0].epoch == 1
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mip_cli.chain.abi import checksum
+from mip_cli.crypto import hpke
 from mip_cli.crypto.field import P, R
 from mip_cli.crypto.forms import Form
 from mip_cli.crypto.plaintext import is_readable
@@ -38,7 +39,8 @@ addresses = data(20).map(checksum)
 passports = st.builds(Passport, st.integers(0, 1 << 52), addresses, addresses, elements, addresses)
 labels = st.text(min_size=1, max_size=16).filter(is_readable)
 invitations = st.builds(Invitation, labels, data(16))
-cards = st.builds(Card, data(16), st.integers(1, R - 1), data(32))
+publics = data(32).map(lambda seed: hpke.keypair_from(seed).public)
+cards = st.builds(Card, data(16), st.integers(1, R - 1), publics)
 thresholds = st.integers(1, 16).flatmap(lambda q: st.tuples(st.integers(1, q), st.just(q)))
 
 
@@ -51,6 +53,7 @@ def parts(draw: st.DrawFn) -> Part:
         passport=draw(passports),
         threshold=threshold,
         quorum=quorum,
+        guardian_commitment=draw(elements),
         set_salt=draw(elements),
         siblings=tuple(draw(st.lists(elements, min_size=4, max_size=4))),
         position=draw(st.integers(0, 15)),
@@ -65,7 +68,7 @@ def parts(draw: st.DrawFn) -> Part:
 acts = st.one_of(
     st.builds(Recovery, elements, numbers, numbers), st.builds(Cancellation, numbers, numbers)
 )
-asks = st.builds(Ask, passports, acts, st.none() | data(32), data(32), st.integers(0, 1 << 52))
+asks = st.builds(Ask, passports, acts, st.none() | data(32), publics, st.integers(0, 1 << 52))
 shares = st.builds(AnsweredShare, st.integers(0, 15), st.builds(SealedShare, data(32), data(49)))
 approvals = st.builds(
     Approval,

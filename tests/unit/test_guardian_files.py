@@ -48,6 +48,7 @@ def part() -> Part:
         passport=PASSPORT,
         threshold=2,
         quorum=3,
+        guardian_commitment=4,
         set_salt=99,
         siblings=group.path(0),
         position=0,
@@ -181,10 +182,16 @@ BAD = [
     ("card", field("leaf", value=LARGE), "leaf"),
     ("card", field("leaf", value="0x" + "00" * 32), "leaf"),
     ("card", field("public_key", value=5), "public_key"),
+    *(
+        (name, field("public_key", value=f"0x{point}"), "nothing can be sealed")
+        for name in ("card", "ask to recover", "ask for parts")
+        for point in ("00" * 32, "01" + "00" * 31, "ec" + "ff" * 30 + "7f", "ed" + "ff" * 30 + "7f")
+    ),
     ("part", field("threshold", value=4), "threshold"),
     ("part", field("threshold", value=0), "threshold"),
     ("part", field("threshold", value=True), "threshold"),
     ("part", field("quorum", value=17), "quorum"),
+    ("part", field("guardian_commitment", value=LARGE), "guardian_commitment"),
     ("part", field("position", value=16), "position"),
     ("part", field("number", value=3), "place"),
     ("part", field("siblings", value=["0x" + "00" * 32] * 3), "place"),
@@ -238,6 +245,7 @@ def test_open_part__needs_its_key_and_every_member() -> None:
         replace(made, passport=replace(PASSPORT, chain_id=1)),
         replace(made, threshold=1),
         replace(made, quorum=2),
+        replace(made, guardian_commitment=5),
         replace(made, set_salt=100),
         replace(made, position=1),
         replace(made, number=2),

@@ -37,6 +37,7 @@ def test_make__gives_everybody_a_part_of_one_secret() -> None:
         assert (part.threshold, part.quorum, part.locator) == (3, 4, "mip:1:x")
         assert part.digests[part.number] == share_digest(part.number, share)
         assert part.people == record.people_public
+        assert part.guardian_commitment == record.guardian_commitment
     people = PeopleSecret(shamir.combine(3, dict(list(shares.items())[:3])))
     assert people.commitment == record.guardian_commitment
     assert people.keypair.public == record.people_public
@@ -92,6 +93,24 @@ def test_nobody__commits_to_what_nobody_knows() -> None:
 )
 def test_choose_thresholds__by_default_two_at_least(count: int, given, chosen) -> None:
     assert choose_thresholds(count, *given) == chosen
+
+
+@pytest.mark.parametrize(
+    ("count", "given", "present", "chosen"),
+    [
+        (5, (None, None), (4, 5), (4, 5)),
+        (6, (None, None), (2, 5), (2, 5)),
+        (4, (None, None), (4, 5), (4, 4)),
+        (3, (None, None), (4, 5), (2, 3)),
+        (6, (3, None), (4, 5), (3, 5)),
+        (6, (6, None), (4, 5), (6, 6)),
+        (6, (None, 6), (4, 5), (4, 6)),
+    ],
+)
+def test_choose_thresholds__keeps_those_the_holder_chose(
+    count: int, given, present: tuple[int, int], chosen: tuple[int, int]
+) -> None:
+    assert choose_thresholds(count, *given, present) == chosen
 
 
 @pytest.mark.parametrize(

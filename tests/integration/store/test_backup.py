@@ -170,6 +170,22 @@ def test_export__comes_back_on_a_clean_machine(owner, clean, mip, tmp_path, caps
     assert keyfile.read(owner.path).kinds == (Kind.PASSWORD, Kind.FACE, Kind.PEOPLE)
 
 
+def test_export__while_other_guardians_wait__says_who_will_not_open_it(
+    owner, mip, tmp_path, capsys
+) -> None:
+    assert mip(owner.settings, *export(owner, "-o", tmp_path / "one.backup")) == 0
+    assert "change of your guardians" not in capsys.readouterr().err
+    factors = Factors(PASSWORD.encode(), owner.photos.again)
+    unlocked = passport_file.unlock(owner.settings, "default", factors, Silent()).unlocked
+    pending = guardians(PeopleSecret.random()).active
+    waiting = replace(owner.content.guardians, pending=pending)
+    keyfile.update(unlocked, replace(owner.content, guardians=waiting))
+    assert mip(owner.settings, *export(owner, "-o", tmp_path / "two.backup")) == 0
+    said = capsys.readouterr().err
+    assert "will not open this backup" in said
+    assert "mip guardian finish" in said
+
+
 def test_export__to_stdout(owner, mip, capsysbinary) -> None:
     assert mip(owner.settings, *export(owner, "-o", "-")) == 0
     data = capsysbinary.readouterr().out
