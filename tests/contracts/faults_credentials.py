@@ -1,146 +1,143 @@
-"""Faults of issuers and predicate gates: file, what stands there, the fault, tests."""
+"""Seeded faults of credentials: source, text, what takes its place, the tests that notice it."""
 
 from __future__ import annotations
 
-FAULTS: dict[str, tuple[str, str, str, str]] = {
+ISSUERS = "IssuerRegistry.vy"
+QUAD = "modules/quad_tree.vy"
+PREDICATES = "PredicateGate.vy"
+AGE = "examples/AgeGate.vy"
+
+FAULTS = {
     "issuer without its tag": (
-        "IssuerRegistry.vy",
+        ISSUERS,
         "revocation_root, TAG_ISSUER)",
         "revocation_root, 0)",
         "issuers",
     ),
     "key off the curve": (
-        "IssuerRegistry.vy",
+        ISSUERS,
         'assert left == right, "issuers: key is not on the curve"',
         "pass",
         "issuers",
     ),
     "anybody publishes": (
-        "IssuerRegistry.vy",
+        ISSUERS,
         "assert self._issuers[number].controller == msg.sender",
         "assert True",
         "issuers",
     ),
     "publication sent twice": (
-        "IssuerRegistry.vy",
+        ISSUERS,
         "assert version == self._issuers[issuer].version",
         "assert True",
         "issuers",
     ),
     "new revocations leave old roots": (
-        "IssuerRegistry.vy",
-        "        self._place(issuer, root_window._size(), True)\n"
-        "    log IIssuerRegistry.RevocationsPublished(",
-        "        self._place(issuer, root_window._size(), False)\n"
-        "    log IIssuerRegistry.RevocationsPublished(",
+        ISSUERS,
+        """        self._place(issuer, root_window._size(), True)
+    log IIssuerRegistry.RevocationsPublished(""",
+        """        self._place(issuer, root_window._size(), False)
+    log IIssuerRegistry.RevocationsPublished(""",
         "issuers",
     ),
     "suspension leaves old roots": (
-        "IssuerRegistry.vy",
-        "    self._place(issuer, root_window._size(), True)\n"
-        "    log IIssuerRegistry.IssuerSuspended(",
-        "    self._place(issuer, root_window._size(), False)\n"
-        "    log IIssuerRegistry.IssuerSuspended(",
+        ISSUERS,
+        """    self._place(issuer, root_window._size(), True)
+    log IIssuerRegistry.IssuerSuspended(""",
+        """    self._place(issuer, root_window._size(), False)
+    log IIssuerRegistry.IssuerSuspended(""",
         "issuers",
     ),
     "suspended issuer stays in the tree": (
-        "IssuerRegistry.vy",
+        ISSUERS,
         "    if record.status == ACTIVE:\n        leaf =",
         "    if record.status != 0:\n        leaf =",
         "issuers",
     ),
     "new key without delay": (
-        "IssuerRegistry.vy",
+        ISSUERS,
         'assert block.timestamp >= change.ready_at, "issuers: delay not over"',
         "pass",
         "issuers",
     ),
     "change lives for ever": (
-        "IssuerRegistry.vy",
+        ISSUERS,
         'assert block.timestamp <= change.ready_at + LIFETIME, "issuers: change has expired"',
         "pass",
         "issuers",
     ),
     "change can be finished again": (
-        "IssuerRegistry.vy",
-        "    self._changes[issuer] = empty(IIssuerRegistry.Change)\n"
-        "    self._issuers[issuer].key_x",
+        ISSUERS,
+        """    self._changes[issuer] = empty(IIssuerRegistry.Change)
+    self._issuers[issuer].key_x""",
         "    self._issuers[issuer].key_x",
         "issuers",
     ),
-    "sibling of another family": (
-        "modules/quad_tree.vy",
-        "((index >> 2) << 2)",
-        "index",
-        "issuers",
-    ),
+    "sibling of another family": (QUAD, "((index >> 2) << 2)", "index", "issuers"),
     "policy not in the statement": (
-        "PredicateGate.vy",
+        PREDICATES,
         "(policy + self._date(presentation.day)) % R",
         "self._date(presentation.day)",
         "gate",
     ),
     "date not in the statement": (
-        "PredicateGate.vy",
+        PREDICATES,
         "(policy + self._date(presentation.day)) % R",
         "policy",
         "gate",
     ),
     "any day": (
-        "PredicateGate.vy",
+        PREDICATES,
         "assert presentation.day == today or presentation.day == today - 1",
         "assert True",
         "gate",
     ),
     "the day before counts no more": (
-        "PredicateGate.vy",
+        PREDICATES,
         "presentation.day == today or presentation.day == today - 1",
         "presentation.day == today",
         "gate",
     ),
     "any issuers root": (
-        "PredicateGate.vy",
-        "    assert staticcall IIssuerRegistry(ISSUERS).is_known_root(\n"
-        "        presentation.issuers_root, skip_contract_check=True\n"
-        '    ), "gate: issuers root is not accepted"\n',
+        PREDICATES,
+        """    assert staticcall IIssuerRegistry(ISSUERS).is_known_root(
+        presentation.issuers_root, skip_contract_check=True
+    ), "gate: issuers root is not accepted"
+""",
         "",
         "gate",
     ),
     "any passport root": (
-        "PredicateGate.vy",
-        "    assert staticcall IPassportRegistry(PASSPORTS).is_known_root(\n"
-        "        presentation.root, skip_contract_check=True\n"
-        '    ), "gate: passport root is not accepted"\n',
+        PREDICATES,
+        """    assert staticcall IPassportRegistry(PASSPORTS).is_known_root(
+        presentation.root, skip_contract_check=True
+    ), "gate: passport root is not accepted"
+""",
         "",
         "gate",
     ),
-    "policy not checked for R": (
-        "PredicateGate.vy",
-        "policy != 0 and policy < R",
-        "policy != 0",
-        "gate",
-    ),
+    "policy not checked for R": (PREDICATES, "policy != 0 and policy < R", "policy != 0", "gate"),
     "predicate proof not asserted": (
-        "PredicateGate.vy",
+        PREDICATES,
         '    ), "gate: proof is not valid"',
         '    ) or True, "gate: proof is not valid"',
         "gate",
     ),
     "predicate level not in the signal": (
-        "PredicateGate.vy",
+        PREDICATES,
         "(presentation.root + presentation.level) % R",
         "presentation.root % R",
         "gate",
     ),
-    "leap day forgotten": ("PredicateGate.vy", "of_era // 1_460 + ", "", "gate"),
+    "leap day forgotten": (PREDICATES, "of_era // 1_460 + ", "", "gate"),
     "enter twice": (
-        "examples/AgeGate.vy",
+        AGE,
         'assert self.entered[nullifier] == empty(address), "age: passport has entered"',
         "pass",
         "gate",
     ),
     "enter not bound to its function": (
-        "examples/AgeGate.vy",
+        AGE,
         'keccak256(keccak256("enter()"))',
         'keccak256(b"")',
         "gate",
@@ -149,7 +146,7 @@ FAULTS: dict[str, tuple[str, str, str, str]] = {
 
 QUICK = {
     "date not in the statement": "proved_for_another",
-    "new revocations leave old roots": "revocation__voids or die_after",
+    "new revocations leave old roots": "die_after",
     "new key without delay": "change__waits",
 }
 """The most telling faults and the one test, a part of its name, that shall notice each."""
