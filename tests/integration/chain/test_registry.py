@@ -223,7 +223,6 @@ def test_verify_deployment__other_code__fails(chain, name) -> None:
         (RECOVERY, REGISTRY),
         (GUARDIAN_VERIFIER, RECOVERY),
         (REGISTRY, EPOCHS),
-        (REGISTRY, ANCHOR),
         (ISSUERS, GATE),
         (PREDICATE_VERIFIER, GATE),
     ],
