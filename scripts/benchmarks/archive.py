@@ -17,7 +17,8 @@ from pathlib import Path
 
 from benchmarks.common import ROOT, Context, Figures
 from mip_cli.crypto.archive_keys import ArchiveKey, new_key
-from mip_cli.store.archive.archive import Archive, open_archive
+from mip_cli.store.archive.archive import Archive
+from mip_cli.store.archive.opening import open_archive
 
 RECORDS = 10_000
 CATEGORIES = ("education", "finance", "health", "other")

@@ -16,10 +16,11 @@ from mip_cli.crypto.archive_keys import ArchiveKey
 from mip_cli.crypto.link import Link
 from mip_cli.progress import Silent
 from mip_cli.store.archive import head
-from mip_cli.store.archive.archive import Archive, open_archive
+from mip_cli.store.archive.archive import Archive
 from mip_cli.store.archive.audit import Audit, audit
 from mip_cli.store.archive.blocks import BlockStore
 from mip_cli.store.archive.head import Head, read_head
+from mip_cli.store.archive.opening import open_archive
 from mip_cli.store.archive.stores import open_store
 
 OWNER = b"o" * 32

@@ -19,11 +19,12 @@ from mip_cli.errors import EnvironmentFault, FileInvalid, KeyLocked, MipError, U
 from mip_cli.progress import Silent
 from mip_cli.store import files
 from mip_cli.store.archive import car, content, paged
-from mip_cli.store.archive.archive import Archive, open_archive
+from mip_cli.store.archive.archive import Archive
 from mip_cli.store.archive.audit import ArchiveContradicts
 from mip_cli.store.archive.blocks import BlockDamaged, BlockMissing
 from mip_cli.store.archive.categories import RecordInvalid
 from mip_cli.store.archive.log import Act
+from mip_cli.store.archive.opening import open_archive
 from tests.unit.archive_support import Kept, clock, reader, run_killed
 
 SIZES = (0, 1, 1023, 1024, 1025, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK, 9 * CHUNK + 5)

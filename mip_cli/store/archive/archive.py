@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,6 @@ from mip_cli.crypto.archive_keys import ArchiveKey
 from mip_cli.crypto.link import Link
 from mip_cli.errors import FileInvalid, UsageFault
 from mip_cli.progress import Progress
-from mip_cli.store import files
 from mip_cli.store.archive import content, head, walk
 from mip_cli.store.archive.blocks import (
     BlockDamaged,
@@ -45,12 +43,12 @@ from mip_cli.store.archive.categories import (
     built_in_rule,
     parse_record,
 )
+from mip_cli.store.archive.category import OpenCategory
 from mip_cli.store.archive.head import Head
 from mip_cli.store.archive.log import Act, ArchiveLog
-from mip_cli.store.archive.manifest import Record, decode_record, require_category, require_path
-from mip_cli.store.archive.paged import PagedList, Top
+from mip_cli.store.archive.manifest import Record, require_category, require_path
+from mip_cli.store.archive.paged import Top
 from mip_cli.store.archive.root import MAX_CATEGORIES, CategoryState, RootState, decode_root
-from mip_cli.store.archive.stores import open_store
 
 Clock = Callable[[], float]
 
@@ -77,30 +75,6 @@ class Erased:
     """Blocks that were deleted from the store, leftovers of earlier crashes included."""
 
 
-class _Category:
-    """A category that was opened."""
-
-    def __init__(self, store: BlockStore, tag: bytes, state: CategoryState) -> None:
-        self.tag = tag
-        self.state = state
-        self.list = PagedList(store, tag, state.top, linked=True)
-        self.records: dict[str, tuple[int, Record, Link]] = {}
-        self.free: list[int] = []
-        for index, (value, link) in enumerate(self.list):
-            if value is None or link is None:
-                self.free.append(index)
-                continue
-            try:
-                record = decode_record(value)
-            except BlockInvalid as error:
-                raise damaged(store, _cid(state.top), str(error)) from None
-            if record.path in self.records:
-                raise damaged(store, _cid(state.top), "a path stands in the manifest twice")
-            self.records[record.path] = (index, record, link)
-        if len(self.records) != state.live:
-            raise damaged(store, _cid(state.top), "the manifest has too few or too many records")
-
-
 class Archive:
     """One open archive. Not shared between threads; ``commit`` makes changes last."""
 
@@ -123,7 +97,7 @@ class Archive:
         self._wraps: tuple[bytes, ...] = ()
         self._head: Head | None = None
         self._states: dict[str, CategoryState] = {}
-        self._open: dict[str, _Category] = {}
+        self._open: dict[str, OpenCategory] = {}
         self._rules: dict[str, Rule] = {}
         self._gone: list[Link] = []
         self._commit = 0
@@ -399,7 +373,7 @@ class Archive:
         self._changed = True
         return self.log.append(act, about, self._now(), self._rng)
 
-    def _category(self, name: str, *, create: bool) -> _Category:
+    def _category(self, name: str, *, create: bool) -> OpenCategory:
         if name in self._open:
             return self._open[name]
         state = self._states.get(name)
@@ -415,7 +389,7 @@ class Archive:
                 raise UsageFault(f"there is nothing in {name}")
             return self._new_category(name)
         tag = archive_keys.category_tag(self.owner, name)
-        return self._open.setdefault(name, _Category(self.store, tag, state))
+        return self._open.setdefault(name, OpenCategory(self.store, tag, state))
 
     def known_categories(self) -> list[str]:
         """Return the categories that something can be put in."""
@@ -423,7 +397,7 @@ class Archive:
 
     def _new_category(
         self, name: str, *, schema_key: bytes | None = None, schema: Link | None = None
-    ) -> _Category:
+    ) -> OpenCategory:
         if len(self._states) >= MAX_CATEGORIES:
             raise UsageFault(f"an archive has at most {MAX_CATEGORIES} categories")
         state = CategoryState(
@@ -431,10 +405,10 @@ class Archive:
         )
         self._states[name] = state
         tag = archive_keys.category_tag(self.owner, name)
-        self._open[name] = _Category(self.store, tag, state)
+        self._open[name] = OpenCategory(self.store, tag, state)
         return self._open[name]
 
-    def _place(self, place: _Category, record: Record, link: Link, index: int | None) -> None:
+    def _place(self, place: OpenCategory, record: Record, link: Link, index: int | None) -> None:
         if index is None and place.free:
             index = place.free.pop()
         if index is None:
@@ -449,56 +423,6 @@ class Archive:
             return content.blocks_of(self.store, record, link)
         except (BlockMissing, BlockDamaged):
             return [link]  # what it listed cannot be told any more
-
-
-@contextmanager
-def open_archive(
-    home: Path,
-    owner: bytes,
-    key: ArchiveKey,
-    *,
-    create: str | None = None,
-    rng: Rng = system_rng,
-    clock: Clock = time.time,
-) -> Iterator[Archive]:
-    """Open the archive in a folder under its lock; with ``create`` begin one in that store.
-
-    What was not committed when the block ends is dropped. Raises ``UsageFault`` where there is no
-    archive and none shall begin, ``BlockMissing``, ``BlockDamaged``, ``KeyLocked``.
-    """
-    files.ensure_private_dir(home)
-    path = head.head_path(home)
-    with files.lock(path, what=f"the archive of {home.name}"):
-        exists = path.exists()
-        if not exists and create is None:
-            head.read_head(home)
-        found = head.read_head(home) if exists else None
-        store = open_store(found.store if found else str(create), home)
-        try:
-            archive = Archive(home, store, owner, key, rng=rng, clock=clock)
-            if found is None:
-                _require_empty(store)
-                archive.start()
-            else:
-                archive.attach(found)
-            yield archive
-        finally:
-            store.close()
-
-
-def _require_empty(store: BlockStore) -> None:
-    listing = store.listing()
-    if listing is not None and next(iter(listing), None) is not None:
-        raise UsageFault(
-            f"{store.label} holds blocks already",
-            hint="choose an empty place, or restore the archive: mip archive import FILE.car",
-        )
-
-
-def _cid(top: Top) -> Link:
-    if top.cid is None:
-        raise ValueError("an empty list has no block")
-    return top.cid
 
 
 def _reader(data: bytes) -> content.Read:
