@@ -10,13 +10,14 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # noqa: E402
 
-from deployment import Deployment, deploy, route_precompiles
+from deployment import Deployment, deploy, route_precompiles, spare_storage_dumps
 
 
 @pytest.fixture(scope="session")
 def deployed() -> Deployment:
     """The suite, deployed once for all tests."""
     route_precompiles()
+    spare_storage_dumps()
     return deploy()
 
 
