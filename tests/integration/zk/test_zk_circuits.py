@@ -202,4 +202,4 @@ def test_keys__of_all_circuits_are_pinned_and_different() -> None:
     assert set(manifest.development_keys) == set(manifest.circuits)
     found = {name: load_key(settings, name).key_hash for name in manifest.circuits}
     assert found == dict(manifest.development_keys)
-    assert len(set(found.values())) == len(manifest.circuits) == 3
+    assert len(set(found.values())) == len(manifest.circuits) > 1
