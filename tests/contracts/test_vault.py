@@ -221,6 +221,7 @@ def aim(mode: uint256):
 @payable
 def __default__():
     if self.mode == 1:
+        self.mode = 0  # once: a strike without end would fail by itself
         extcall Vault(msg.sender).spend(10**70, 1, self)
     if self.mode == 2:
         raise "no"
