@@ -32,6 +32,7 @@ from mip_cli.errors import (
 )
 from mip_cli.flows import access_chain, access_source, connection, grant_terms, verify
 from mip_cli.flows.access_source import Source
+from mip_cli.flows.connection import Connection
 from mip_cli.flows.sending import Purse
 from mip_cli.progress import Progress
 from mip_cli.store import files, grantees
@@ -200,8 +201,8 @@ def open_bundle(
     progress.step("asking the chain")
     with connection.connect(settings) as link, _store(source, bundle, progress) as store:
         earlier = access_chain.begun(accesses, bundle)
-        if earlier is None or not access_chain.is_used(link, bundle, earlier):
-            access_chain.require_granted(link, bundle)
+        paid = _is_paid(link, grantee, bundle, earlier, accesses)
+        access_chain.require_granted(link, bundle, paid=paid)
         if bundle.view is not None and store is not None:
             progress.step("looking for the blocks")
             for _ in walk.reachable(store, bundle.view):
@@ -245,6 +246,20 @@ def _key(grantee: Opened, bundle: Bundle) -> bytes:
         return grant_bundle.open_key(bundle, grantee.content.keys)
     except NotAuthentic:
         raise WrongSecret("the key in the bundle was not sealed to this grantee") from None
+
+
+def _is_paid(
+    link: Connection,
+    grantee: Opened,
+    bundle: Bundle,
+    earlier: AccessReceipt | None,
+    accesses: Accesses,
+) -> bool:
+    """Tell whether the use of this opening is on chain: of a run before, or by a contract."""
+    if earlier is not None and access_chain.is_used(link, bundle, earlier):
+        return True
+    contract = grantee.content.card.kind is GranteeKind.CONTRACT
+    return contract and bool(access_chain.unclaimed(link, bundle, accesses))
 
 
 def _verified(settings: Settings, bundle: Bundle, progress: Progress) -> verify.Verified | None:

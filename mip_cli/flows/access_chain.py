@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 
 from mip_cli.chain import grants as on_chain
 from mip_cli.chain.grants import GrantState
@@ -20,13 +21,17 @@ from mip_cli.progress import Progress
 from mip_cli.store.grantees import Accesses, Opened
 
 
-def require_granted(link: Connection, bundle: Bundle) -> GrantState:
-    """Return what the chain has of a grant; raise ``PermissionAbsent`` unless it is in force."""
+def require_granted(link: Connection, bundle: Bundle, *, paid: bool = False) -> GrantState:
+    """Return what the chain has of a grant; raise ``PermissionAbsent`` unless it is in force.
+
+    With ``paid`` the use is on chain already, so that it may have been the last.
+    """
     r, grants = bundle.receipt, grant_terms.grants_of(link)
     if (r.chain_id, r.contract) != (link.chain_id, grants.address):
         raise WrongChain(f"the grant was given on chain {r.chain_id} at {r.contract}")
     state = grants.grant_of(r.pseudonym, r.category)
-    fault = state.fault(r.grantee, r.level, link.epochs.epoch_of(r.pseudonym), int(link.clock()))
+    judged = replace(state, uses_left=max(1, state.uses_left)) if paid else state
+    fault = judged.fault(r.grantee, r.level, link.epochs.epoch_of(r.pseudonym), int(link.clock()))
     if fault is None and state.receipt != r.id:
         fault = "grants: another consent took the place of this one"
     if fault is not None:
@@ -67,6 +72,12 @@ def uses(link: Connection, bundle: Bundle) -> list[on_chain.GrantUsed]:
     return found
 
 
+def unclaimed(link: Connection, bundle: Bundle, accesses: Accesses) -> list[on_chain.GrantUsed]:
+    """Return a contract's uses of a grant that nothing was opened by yet."""
+    taken = {one.used for one in accesses.finished(bundle.receipt.id)}
+    return [one for one in uses(link, bundle) if one.access not in taken]
+
+
 def use(
     settings: Settings,
     link: Connection,
@@ -82,8 +93,7 @@ def use(
     if grantee.content.card.kind is GranteeKind.CONTRACT:
         if earlier is not None:
             return earlier, None
-        taken = {one.used for one in accesses.finished(r.id)}
-        free = [one for one in uses(link, bundle) if one.access not in taken]
+        free = unclaimed(link, bundle, accesses)
         if not free:
             raise PermissionAbsent(
                 "your contract has not used the grant for this opening",

@@ -86,7 +86,9 @@ def issue(holder: Holder, card: Path, level: int, name: str, *more: str | Path) 
 def test_grant__the_whole_way(keeper: Holder, institution: Institution) -> None:
     holder, out = keeper, keeper.device.out
     card = card_of(institution)
-    refused = mip(holder, "grant", "issue", card, "--category", "finance", "--level", "2", "-o", "x")
+    refused = mip(
+        holder, "grant", "issue", card, "--category", "finance", "--level", "2", "-o", "x"
+    )
     refused.refused(2, "needs your consent")
     assert "judge a loan" in refused.err
     assert "without the members that name you" in refused.err
@@ -143,12 +145,12 @@ def test_grant__to_a_contract__which_uses_it(
     issue(keeper, card, 2, "loan").succeeded()
     bundle, car = keeper.device.out / "loan.json", keeper.device.out / "loan.car"
     command = ("open", bundle, "--car", car, "--out", institution.device.out / "got", "--json")
-    institution.mip(*command).refused(1, "your contract has not used the grant")
+    institution.mip(*command).refused(1, "has not used the grant")
     app = ("--app", "Lender", "--call", "apply(uint256)", "--arg", "1000")
     keeper.prove("--send", app=app).succeeded()
     assert institution.mip(*command).succeeded().json["records"] == 6
     again = (*command[:5], institution.device.out / "more", "--json")
-    institution.mip(*again).refused(1)
+    institution.mip(*again).refused(1, "used up")
 
 
 def state_key(chain: Chain, device: Device, key: bytes) -> None:
