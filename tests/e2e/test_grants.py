@@ -229,7 +229,7 @@ def test_grant__voided__opens_no_more_and_changes_keys(
     out = holder.device.out
     issue(holder, card_of(institution), 2, "acme", "--uses", "9").succeeded()
     institution.open(out / "acme.json", out / "acme.car", "before").succeeded()
-    own_chain.device.mip("dev", "advance", "150").succeeded()
+    own_chain.device.mip("dev", "advance", "--hours", "1", "--json").succeeded()
     voided = mip(holder, "passport", "void", "--yes", "--json").succeeded().json["apps"]
     assert [one["purpose"] for one in voided] == ["judge a loan"]
     institution.open(out / "acme.json", out / "acme.car", "after").refused(1, "voided")
