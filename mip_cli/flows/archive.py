@@ -19,16 +19,17 @@ from typing import Any
 from mip_cli.config import Settings, public_file_mode
 from mip_cli.crypto import archive_keys
 from mip_cli.crypto.archive_keys import ArchiveKey
-from mip_cli.crypto.link import text as cid_text
+from mip_cli.crypto.cid import text as cid_text
 from mip_cli.errors import EnvironmentFault, FileInvalid, KeyLocked, UsageFault
 from mip_cli.flows import passport_file
 from mip_cli.flows.passport_file import Factors
 from mip_cli.progress import Progress
 from mip_cli.store import files, keyfile
 from mip_cli.store.archive import categories, head, stores
-from mip_cli.store.archive.archive import Archive, Found
+from mip_cli.store.archive.archive import Archive
 from mip_cli.store.archive.manifest import JSON_TYPE, Record, is_type, require_category
 from mip_cli.store.archive.opening import open_archive
+from mip_cli.store.archive.reading import Found
 from mip_cli.store.keyfile import Unlocked
 
 MAX_STDIN = 64 * 1024 * 1024
@@ -86,6 +87,20 @@ def opened(
     raises, ``UsageFault`` where there is no archive, ``BlockMissing``, ``BlockDamaged``.
     """
     unlocked = passport_file.unlock(settings, name, factors, progress).unlocked
+    with attached(settings, name, unlocked, progress, create=create) as session:
+        yield session
+
+
+@contextmanager
+def attached(
+    settings: Settings,
+    name: str,
+    unlocked: Unlocked,
+    progress: Progress,
+    *,
+    create: str | None = None,
+) -> Iterator[Session]:
+    """Open the archive of a passport that was opened before; as ``opened``."""
     home = head.home_of(settings.data_dir, name)
     if create is None and not head.head_path(home).exists():
         head.read_head(home)

@@ -10,8 +10,10 @@ from mip_cli.crypto import archive_keys, merkle_log
 from mip_cli.crypto.archive_blocks import BlockInvalid
 from mip_cli.errors import FileInvalid
 from mip_cli.progress import Progress
-from mip_cli.store.archive.archive import Archive, Found
+from mip_cli.store.archive.archive import Archive
 from mip_cli.store.archive.log import Act
+from mip_cli.store.archive.reading import Found
+from mip_cli.store.archive.view_reader import ViewReader
 
 
 @dataclass(frozen=True)
@@ -79,9 +81,26 @@ def audit(archive: Archive, progress: Progress) -> Audit:
                 )
             count, size = count + 1, size + length
             progress.advance(count, total)
+    _require_views(archive)
     if told or added:
         raise ArchiveContradicts("the log tells of something that the manifests lack")
     return Audit(count, size, len(archive.log), archive.log.root, anchors)
+
+
+def _require_views(archive: Archive) -> None:
+    """Open what each grant's key opens, and read what it alone leads to."""
+    for record in archive.grants:
+        if record.view is None:
+            continue
+        if record.epoch != archive.state_of(record.category).epoch:
+            raise ArchiveContradicts(f"the view of {record.name} is of an epoch that ended")
+        key = archive.grant_key(record.category, record.id)
+        level = record.receipt.level
+        view = ViewReader(archive.store, record.place, record.view, key, level)
+        for shown in view.records():
+            if level == 2:
+                for _ in view.read(shown):
+                    pass
 
 
 def anchor_notes(archive: Archive, hashes: list[bytes]) -> tuple[AnchorNote, ...]:
@@ -120,9 +139,9 @@ def _replay(
     for entry in archive.log:
         about: Mapping[str, Any] | None = entry.about
         if about is None:
-            if entry.act is not Act.PUT:
+            if entry.act not in (Act.PUT, Act.RESEAL):
                 raise BlockInvalid("an act other than putting was taken out of the log")
-        elif entry.act is Act.PUT:
+        elif entry.act in (Act.PUT, Act.RESEAL):
             where = (about["category"], about["path"])
             told[where] = (about["version"], about["size"], about["content"])
         elif entry.act is Act.CATEGORY:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mip_cli.crypto.archive_blocks import BlockInvalid
-from mip_cli.crypto.link import Link
+from mip_cli.crypto.cid import Link
 from mip_cli.store.archive.blocks import BlockStore, damaged
 from mip_cli.store.archive.manifest import Record, decode_record
 from mip_cli.store.archive.paged import PagedList, Top
@@ -19,6 +19,8 @@ class OpenCategory:
         self.list = PagedList(store, tag, state.top, linked=True)
         self.records: dict[str, tuple[int, Record, Link]] = {}
         self.free: list[int] = []
+        self.former: dict[int, bytes] = {}
+        """Keys of epochs that ended since the last commit."""
         for index, (value, link) in enumerate(self.list):
             if value is None or link is None:
                 self.free.append(index)

@@ -16,7 +16,7 @@ from typing import Any
 from mip_cli.crypto import dagcbor, merkle_log
 from mip_cli.crypto.aead import Rng
 from mip_cli.crypto.archive_blocks import Block, BlockInvalid
-from mip_cli.crypto.link import Link
+from mip_cli.crypto.cid import Link
 from mip_cli.store.archive.blocks import BlockStore
 from mip_cli.store.archive.paged import PagedList, Top
 
@@ -37,6 +37,9 @@ class Act(StrEnum):
     PUT = "put"
     ERASE = "erase"
     ANCHOR = "anchor"
+    GRANT = "grant"
+    REVOKE = "revoke"
+    RESEAL = "reseal"
 
 
 _MEMBERS = {
@@ -45,6 +48,9 @@ _MEMBERS = {
     Act.PUT: {"category", "content", "path", "size", "version"},
     Act.ERASE: {"category", "count"},
     Act.ANCHOR: {"chain_id", "contract", "sequence"},
+    Act.GRANT: {"category", "level", "receipt"},
+    Act.REVOKE: {"category", "receipt"},
+    Act.RESEAL: {"category", "content", "path", "size", "version"},
 }
 
 
