@@ -194,6 +194,7 @@ def check(nullifier: uint256, category: bytes32, level: uint256) -> uint256:
 def allowed(grantee: address, nullifier: uint256, category: bytes32, level: uint256) -> bool:
     """
     @notice Tells whether `use` would pass for a grantee.
+    @dev Where nothing is granted, the expiry of zero has passed.
     @param grantee Who would use it.
     @param nullifier The holder's pseudonym at the grantee.
     @param category keccak256 of the category's name.
@@ -202,8 +203,7 @@ def allowed(grantee: address, nullifier: uint256, category: bytes32, level: uint
     """
     word: uint256 = self._grants[nullifier][category]
     return (
-        word != 0
-        and word & GRANTEE_MASK == convert(grantee, uint256)
+        word & GRANTEE_MASK == convert(grantee, uint256)
         and block.timestamp < (word >> EXPIRES_AT) & EXPIRES_MASK
         and (word >> USES_AT) & USES_MASK != 0
         and level <= (word >> LEVEL_AT) & LEVEL_MASK

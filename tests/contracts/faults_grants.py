@@ -243,14 +243,8 @@ FAULTS = {
     ),
     "allowed to anybody": (
         GRANTS,
-        "        and word & GRANTEE_MASK == convert(grantee, uint256)\n",
-        "",
-        TESTS,
-    ),
-    "allowed to nobody where nothing is granted": (
-        GRANTS,
-        "        word != 0\n        and word & GRANTEE_MASK",
-        "        word & GRANTEE_MASK",
+        "        word & GRANTEE_MASK == convert(grantee, uint256)\n        and block",
+        "        block",
         TESTS,
     ),
     "allowed at any level": (
