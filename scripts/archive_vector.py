@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from mip_cli.crypto import archive_blocks as blocks
 from mip_cli.crypto import archive_keys, archive_proof, dagcbor, merkle_log, padding
-from mip_cli.crypto import link as cids
+from mip_cli.crypto import cid as cids
 from mip_cli.crypto.archive_blocks import Block, Content, Place
 from mip_cli.crypto.archive_keys import ArchiveKey
-from mip_cli.crypto.link import Link
+from mip_cli.crypto.cid import Link
 from mip_cli.progress import Silent
 from mip_cli.store.archive import car
 from mip_cli.store.archive import head as heads
@@ -170,7 +170,7 @@ class _Defects:
 
     def _cids(self) -> list[tuple[str, Any, str]]:
         text = cids.text(self.head.root)
-        v0 = cids.cid_of(b"", cids.RAW)
+        v0 = cids.link_of(b"", cids.RAW)
         other = bytes([1, 0x70]) + v0[2:]
         sha512 = bytes([1, 0x55, 0x13]) + v0[3:]
         b32 = "b" + base64.b32encode(other).decode().rstrip("=").lower()
@@ -185,7 +185,7 @@ class _Defects:
         ]
 
     def _nodes(self) -> list[tuple[str, Any, str]]:
-        link = cids.cid_of(b"x", cids.RAW)
+        link = cids.link_of(b"x", cids.RAW)
         good = dagcbor.envelope(b"data", [link, link])
         tag = good.index(b"\xd8\x2a")
         return [
@@ -228,7 +228,7 @@ class _Defects:
         body = dagcbor.encode({"e": [None]})
         framed = struct.pack(">I", len(body)) + body
         planted = dagcbor.envelope(
-            dagcbor.open_envelope(good.data)[0], [cids.cid_of(b"", cids.RAW)]
+            dagcbor.open_envelope(good.data)[0], [cids.link_of(b"", cids.RAW)]
         )
         flipped = bytearray(good.data)
         flipped[40] ^= 1

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from mip_cli.crypto import dagcbor, padding
 from mip_cli.crypto.aead import NONCE_BYTES, TAG_BYTES, NotAuthentic, Rng, Sealed, seal, unseal
 from mip_cli.crypto.archive_keys import MAX_WRAPS, WRAP_BYTES, ArchiveKey, follow
-from mip_cli.crypto.link import DAG_CBOR, RAW, Link, cid_of, codec_of
+from mip_cli.crypto.cid import DAG_CBOR, RAW, Link, codec_of, link_of
 
 CHUNK = 256 * 1024
 """Bytes of content in a chunk."""
@@ -66,7 +66,7 @@ class Content:
         size = CHUNK if self.total > 1 else padding.bucket(len(content))
         plain = padding.fill(content, size) if len(content) != size else content
         data = self._cipher.encrypt(_counted(index), plain, self._associated(index))
-        return Block(cid_of(data, RAW), data)
+        return Block(link_of(data, RAW), data)
 
     def open(self, index: int, data: bytes, size: int) -> bytes:
         """Open chunk ``index`` and return its ``size`` bytes of content."""
@@ -207,7 +207,7 @@ def _node(data: bytes, links: Sequence[Link]) -> Block:
     block = dagcbor.envelope(data, links)
     if len(block) > MAX_BLOCK:
         raise ValueError("a node is too long")
-    return Block(cid_of(block, DAG_CBOR), block)
+    return Block(link_of(block, DAG_CBOR), block)
 
 
 def _padded(value: object) -> bytes:

@@ -12,7 +12,7 @@ from typing import Any
 
 import cbor2
 
-from mip_cli.crypto.link import CID_BYTES, Link, checked
+from mip_cli.crypto.cid import CID_BYTES, Link, checked
 
 _DATA = b"\xa2\x61d"  # a map of two members, the first is "d"
 _LINKS = b"\x61l"

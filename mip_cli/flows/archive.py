@@ -19,7 +19,7 @@ from typing import Any
 from mip_cli.config import Settings, public_file_mode
 from mip_cli.crypto import archive_keys
 from mip_cli.crypto.archive_keys import ArchiveKey
-from mip_cli.crypto.link import text as cid_text
+from mip_cli.crypto.cid import text as cid_text
 from mip_cli.errors import EnvironmentFault, FileInvalid, KeyLocked, UsageFault
 from mip_cli.flows import passport_file
 from mip_cli.flows.passport_file import Factors

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from mip_cli.config import Settings, public_file_mode
 from mip_cli.crypto import archive_keys, merkle_log
-from mip_cli.crypto.link import text as cid_text
+from mip_cli.crypto.cid import text as cid_text
 from mip_cli.errors import EnvironmentFault, Negative, UsageFault
 from mip_cli.flows import archive as flow
 from mip_cli.flows import passport_file

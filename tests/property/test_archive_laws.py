@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from mip_cli.crypto import archive_blocks as blocks
 from mip_cli.crypto import archive_keys, dagcbor, padding
-from mip_cli.crypto import link as cids
+from mip_cli.crypto import cid as cids
 from mip_cli.crypto.aead import NotAuthentic
 from mip_cli.crypto.archive_blocks import BlockInvalid, Content, Place
 from mip_cli.crypto.archive_keys import ArchiveKey
 
 KEYS = st.binary(min_size=32, max_size=32)
 CIDS = st.tuples(st.sampled_from([cids.RAW, cids.DAG_CBOR]), st.binary(max_size=8)).map(
-    lambda pair: cids.cid_of(pair[1], pair[0])
+    lambda pair: cids.link_of(pair[1], pair[0])
 )
 LINKS = st.lists(CIDS, max_size=300)
 
@@ -151,7 +151,7 @@ def test_node__opens_at_its_place_alone(key: bytes, value: object, links: list[c
     with pytest.raises(BlockInvalid, match="does not belong"):
         blocks.open_node(place, bytes(a ^ 1 for a in key), block.data)
     data, _ = dagcbor.open_envelope(block.data)
-    extra = dagcbor.envelope(data, [*links, cids.cid_of(b"planted", cids.RAW)])
+    extra = dagcbor.envelope(data, [*links, cids.link_of(b"planted", cids.RAW)])
     with pytest.raises(BlockInvalid, match="does not belong"):
         blocks.open_node(place, key, extra)
 

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from mip_cli.crypto.archive_blocks import Block
 from mip_cli.crypto.archive_keys import ArchiveKey
-from mip_cli.crypto.link import Link
+from mip_cli.crypto.cid import Link
 from mip_cli.progress import Silent
 from mip_cli.store.archive import head
 from mip_cli.store.archive.archive import Archive

@@ -14,7 +14,7 @@ import pytest
 from mip_cli.crypto import archive_blocks
 from mip_cli.crypto.archive_blocks import CHUNK, MAX_BLOCK
 from mip_cli.crypto.archive_keys import ArchiveKey
-from mip_cli.crypto.link import DAG_CBOR, codec_of
+from mip_cli.crypto.cid import DAG_CBOR, codec_of
 from mip_cli.errors import EnvironmentFault, FileInvalid, KeyLocked, MipError, UsageFault
 from mip_cli.progress import Silent
 from mip_cli.store import files

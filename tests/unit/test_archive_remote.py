@@ -14,7 +14,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from mip_cli.crypto import link
+from mip_cli.crypto import cid as cids
 from mip_cli.crypto.archive_blocks import CHUNK, MAX_BLOCK, Block
 from mip_cli.errors import EnvironmentFault, NetworkDown, ToolMissing, UsageFault
 from mip_cli.store.archive import ipfs
@@ -118,8 +118,8 @@ class Node:
             case "block/put":
                 body = data.split(b"\r\n\r\n", 1)[1].rsplit(b"\r\n--", 1)[0]
                 codec = wanted.get("cid-codec", wanted.get("format", [""]))[0]
-                number = link.RAW if codec == "raw" else link.DAG_CBOR
-                key = link.text(link.cid_of(body, number))
+                number = cids.RAW if codec == "raw" else cids.DAG_CBOR
+                key = cids.text(cids.link_of(body, number))
                 self.kept[key] = body
                 return 200, f'{{"Key": "{key}", "Size": {len(body)}}}'.encode()
             case "block/get":
@@ -184,7 +184,7 @@ def test_ipfs__keeps_an_archive_pinned_from_its_root(
     kept = Kept(tmp_path / "a", node.url)
     kept.put("health", "a", bytes(2 * CHUNK))
     kept.put("health", "b", b"2")
-    assert node.pins == {link.text(kept.head.root)}
+    assert node.pins == {cids.text(kept.head.root)}
     assert kept.get("health", "a") == bytes(2 * CHUNK)
     kept.erase("health", "a")
     assert kept.audit().records == 1
@@ -318,5 +318,5 @@ def test_ipfs__password_in_the_address__is_not_shown(node: Node) -> None:
     store = IpfsStore("http://holder:canary@127.0.0.1:9")
     assert "canary" not in store.label
     with pytest.raises(NetworkDown) as refused:
-        store.put([Block(link.cid_of(b"x", link.RAW), b"x")])
+        store.put([Block(cids.link_of(b"x", cids.RAW), b"x")])
     assert "canary" not in str(refused.value)

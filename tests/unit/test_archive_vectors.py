@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from mip_cli.crypto import archive_blocks as blocks
 from mip_cli.crypto import archive_proof, dagcbor
-from mip_cli.crypto import link as cids
+from mip_cli.crypto import cid as cids
 from mip_cli.crypto.archive_blocks import BlockInvalid, Content, Place
 from mip_cli.crypto.archive_keys import ArchiveKey, owner_of
 from mip_cli.errors import MipError

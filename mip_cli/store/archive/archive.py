@@ -25,7 +25,7 @@ from mip_cli.crypto.archive_blocks import (
     seal_root,
 )
 from mip_cli.crypto.archive_keys import ArchiveKey
-from mip_cli.crypto.link import Link
+from mip_cli.crypto.cid import Link
 from mip_cli.errors import FileInvalid, UsageFault
 from mip_cli.progress import Progress
 from mip_cli.store.archive import content, head, walk

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from mip_cli.crypto.archive_blocks import MAX_BLOCK, Block
-from mip_cli.crypto.link import Link, names, text
+from mip_cli.crypto.cid import Link, names, text
 from mip_cli.errors import FileInvalid
 from mip_cli.store.blocks import BlockMissing
 

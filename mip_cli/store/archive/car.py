@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from mip_cli.crypto.archive_blocks import MAX_BLOCK, Block
-from mip_cli.crypto.link import CID_BYTES, Link, checked, names, text
+from mip_cli.crypto.cid import CID_BYTES, Link, checked, names, text
 from mip_cli.errors import FileInvalid
 from mip_cli.progress import Progress
 from mip_cli.store.archive import walk

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mip_cli.crypto.archive_blocks import BlockInvalid
-from mip_cli.crypto.link import Link
+from mip_cli.crypto.cid import Link
 from mip_cli.store.archive.blocks import BlockStore, damaged
 from mip_cli.store.archive.manifest import Record, decode_record
 from mip_cli.store.archive.paged import PagedList, Top

@@ -15,7 +15,7 @@ from mip_cli.crypto.archive_blocks import (
     link_node,
     open_link_node,
 )
-from mip_cli.crypto.link import Link
+from mip_cli.crypto.cid import Link
 from mip_cli.errors import FileInvalid, UsageFault
 from mip_cli.progress import Progress, Silent
 from mip_cli.store.archive.blocks import BlockStore, damaged, fetch, fetch_one

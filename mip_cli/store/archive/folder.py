@@ -8,9 +8,9 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mip_cli.crypto import link as links_of
+from mip_cli.crypto import cid as links_of
 from mip_cli.crypto.archive_blocks import MAX_BLOCK, Block
-from mip_cli.crypto.link import Link
+from mip_cli.crypto.cid import Link
 from mip_cli.errors import EnvironmentFault, FileInvalid, StorageFull
 from mip_cli.store import files
 from mip_cli.store.archive.blocks import missing

@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from mip_cli.crypto import cid as links_of
 from mip_cli.crypto import jsontext
-from mip_cli.crypto import link as links_of
-from mip_cli.crypto.link import Link
+from mip_cli.crypto.cid import Link
 from mip_cli.errors import FileInvalid, UsageFault
 from mip_cli.store import files
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mip_cli.crypto import jsontext, link
+from mip_cli.crypto import cid as links_of
+from mip_cli.crypto import jsontext
 from mip_cli.crypto.archive_blocks import MAX_BLOCK, Block
-from mip_cli.crypto.link import RAW, Link
+from mip_cli.crypto.cid import RAW, Link
 from mip_cli.errors import EnvironmentFault
 from mip_cli.store.archive.blocks import missing
 from mip_cli.store.blocks import StoreUntrusted
@@ -42,20 +43,20 @@ class IpfsStore:
     def put(self, blocks: Sequence[Block]) -> None:
         """Store blocks; the node must name them as we do."""
         for block in blocks:
-            codec = "raw" if link.codec_of(block.cid) == RAW else "dag-cbor"
+            codec = "raw" if links_of.codec_of(block.cid) == RAW else "dag-cbor"
             status, body = self._node.ask(
                 "block/put", self._put_options(codec), MAX_ANSWER, upload=block.data
             )
             if status != 200:
                 raise self._node.refusal(status, body)
-            if _member(body, "Key") != link.text(block.cid):
+            if _member(body, "Key") != links_of.text(block.cid):
                 raise StoreUntrusted(f"{self.label} says it stored another block than we sent")
 
     def get(self, cids: Sequence[Link]) -> list[bytes]:
         """Return blocks."""
         found = []
         for cid in cids:
-            query = {"arg": link.text(cid), "timeout": "50s"}
+            query = {"arg": links_of.text(cid), "timeout": "50s"}
             status, body = self._node.ask("block/get", query, MAX_BLOCK)
             if status != 200:
                 raise missing(self, cid)
@@ -74,7 +75,7 @@ class IpfsStore:
     def delete(self, cids: Sequence[Link]) -> None:
         """Delete blocks from this node; other nodes keep what they fetched."""
         for cid in cids:
-            status, body = self._node.ask("block/rm", {"arg": link.text(cid)}, MAX_ANSWER)
+            status, body = self._node.ask("block/rm", {"arg": links_of.text(cid)}, MAX_ANSWER)
             self._require(status, body)
 
     def listing(self) -> None:
@@ -97,7 +98,7 @@ class IpfsStore:
 
 
 def _pin(root: Link) -> dict[str, str]:
-    return {"arg": link.text(root), "recursive": "true"}
+    return {"arg": links_of.text(root), "recursive": "true"}
 
 
 def _member(body: bytes, name: str) -> object:

@@ -16,7 +16,7 @@ from typing import Any
 from mip_cli.crypto import dagcbor, merkle_log
 from mip_cli.crypto.aead import Rng
 from mip_cli.crypto.archive_blocks import Block, BlockInvalid
-from mip_cli.crypto.link import Link
+from mip_cli.crypto.cid import Link
 from mip_cli.store.archive.blocks import BlockStore
 from mip_cli.store.archive.paged import PagedList, Top
 

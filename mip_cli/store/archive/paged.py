@@ -12,7 +12,7 @@ from typing import Any
 
 from mip_cli.crypto.aead import KEY_BYTES, Rng
 from mip_cli.crypto.archive_blocks import Block, BlockInvalid, Place, open_node, seal_node
-from mip_cli.crypto.link import Link
+from mip_cli.crypto.cid import Link
 from mip_cli.store.archive.blocks import BlockStore, damaged, fetch
 
 PAGE = 128

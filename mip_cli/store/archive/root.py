@@ -8,7 +8,7 @@ from typing import Any
 
 from mip_cli.crypto.aead import KEY_BYTES
 from mip_cli.crypto.archive_blocks import BlockInvalid
-from mip_cli.crypto.link import Link
+from mip_cli.crypto.cid import Link
 from mip_cli.store.archive.manifest import CATEGORY
 from mip_cli.store.archive.paged import MAX_LENGTH, Top
 

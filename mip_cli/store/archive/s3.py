@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from mip_cli.crypto import link as links_of
+from mip_cli.crypto import cid as links_of
 from mip_cli.crypto.archive_blocks import MAX_BLOCK, Block
-from mip_cli.crypto.link import Link
+from mip_cli.crypto.cid import Link
 from mip_cli.errors import EnvironmentFault, MipError, NetworkDown, ToolMissing, UsageFault
 from mip_cli.store.archive.blocks import missing
 

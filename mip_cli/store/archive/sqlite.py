@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mip_cli.crypto.archive_blocks import MAX_BLOCK, Block
-from mip_cli.crypto.link import Link, checked
+from mip_cli.crypto.cid import Link, checked
 from mip_cli.errors import EnvironmentFault, FileInvalid, KeyLocked, StorageFull
 from mip_cli.store import files
 from mip_cli.store.archive.blocks import missing

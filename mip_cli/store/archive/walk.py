@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mip_cli.crypto.archive_blocks import BlockInvalid, read_links
-from mip_cli.crypto.link import DAG_CBOR, Link, codec_of
+from mip_cli.crypto.cid import DAG_CBOR, Link, codec_of
 from mip_cli.store.archive.blocks import BlockStore, damaged, fetch_one
 
 MAX_DEPTH = 12

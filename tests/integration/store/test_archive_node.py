@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mip_cli.crypto import link
+from mip_cli.crypto import cid as cids
 from mip_cli.crypto.archive_blocks import CHUNK
 from mip_cli.progress import Silent
 from mip_cli.store.archive import car, walk
@@ -32,25 +32,25 @@ def test_archive__lives_on_a_node(ipfs_url: str, tmp_path: Path) -> None:
     assert kept.get("health", "note") == b"4"
     assert kept.get("health", "scan.bin") == bytes(range(256)) * 1024 * 5
     assert kept.audit().records == 3
-    root = link.text(kept.head.root)
+    root = cids.text(kept.head.root)
     pins = json.loads(call(ipfs_url, "pin/ls?type=recursive&cid-base=base32"))["Keys"]
     assert root in pins
-    assert link.text(first) not in pins
+    assert cids.text(first) not in pins
     # the node itself follows our links: what it says hangs on the root is what we wrote
     indirect = json.loads(call(ipfs_url, "pin/ls?type=indirect&cid-base=base32"))["Keys"]
     with kept.blocks() as store:
-        ours = {link.text(cid) for cid in walk.reachable(store, kept.head.root)}
+        ours = {cids.text(cid) for cid in walk.reachable(store, kept.head.root)}
     assert ours - {root} <= set(indirect)
     kept.erase("health", "scan.bin")
     assert kept.audit().records == 2
     with kept.blocks() as store:
-        left = {link.text(cid) for cid in walk.reachable(store, kept.head.root)}
+        left = {cids.text(cid) for cid in walk.reachable(store, kept.head.root)}
     gone = sorted(ours - left)
     assert len(gone) > 5
     call(ipfs_url, "repo/gc")
     assert kept.audit().records == 2  # nothing that is needed was up for collection
     with kept.blocks() as store, pytest.raises(BlockMissing, match="lacks block"):
-        store.get([link.parse(gone[0])])
+        store.get([cids.parse(gone[0])])
 
 
 def test_car__that_we_write__a_node_reads(ipfs_url: str, tmp_path: Path) -> None:
