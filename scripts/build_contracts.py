@@ -28,6 +28,7 @@ DEPLOYABLES = (
     "GuardianRecovery.vy",
     "PseudonymEpochs.vy",
     "ArchiveAnchor.vy",
+    "PermissionGrants.vy",
     "IssuerRegistry.vy",
     "PredicateGate.vy",
     "Groth16Verifier.vy",
@@ -35,6 +36,8 @@ DEPLOYABLES = (
     "examples/PassportVote.vy",
     "examples/PassportVault.vy",
     "examples/AgeGate.vy",
+    "examples/Lender.vy",
+    "examples/Clinic.vy",
 )
 INTERFACES = (
     "interfaces/IPassportRegistry.vyi",
@@ -43,6 +46,8 @@ INTERFACES = (
     "interfaces/IGuardianRecovery.vyi",
     "interfaces/IPseudonymEpochs.vyi",
     "interfaces/IArchiveAnchor.vyi",
+    "interfaces/IPermissionGrants.vyi",
+    "interfaces/IGrantee.vyi",
     "interfaces/IIssuerRegistry.vyi",
     "interfaces/IPredicateGate.vyi",
     "interfaces/IPredicateApp.vyi",

@@ -22,6 +22,7 @@ ANCHOR = "ArchiveAnchor"
 PREDICATE_VERIFIER = "PredicateVerifier"
 ISSUERS = "IssuerRegistry"
 GATE = "PredicateGate"
+GRANTS = "PermissionGrants"
 CIRCUITS = {
     VERIFIER: "passport",
     GUARDIAN_VERIFIER: "guardian_approval",
@@ -105,6 +106,11 @@ class Deployment:
     def archive_anchor(self) -> Address:
         """The anchor of archives."""
         return self.address(ANCHOR)
+
+    @property
+    def grants(self) -> Address:
+        """The permission grants."""
+        return self.address(GRANTS)
 
     def to_json(self) -> bytes:
         """Write the record, the same bytes for the same deployment."""

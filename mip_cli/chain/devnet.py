@@ -38,6 +38,8 @@ TEST_KEYS = (
     "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d",
 )
 """Keys of the first two accounts: the deployer, and one for the developer."""
+DEVELOPER = 1
+"""Which test account is the developer's; account 0 deploys."""
 
 
 class Node(StrEnum):

@@ -13,6 +13,7 @@ from mip_cli.chain.deployments import (
     CIRCUITS,
     EPOCHS,
     GATE,
+    GRANTS,
     GUARDIAN_VERIFIER,
     ISSUERS,
     POSEIDON2,
@@ -23,6 +24,7 @@ from mip_cli.chain.deployments import (
     Deployment,
 )
 from mip_cli.chain.epochs import PseudonymEpochs
+from mip_cli.chain.grants import PermissionGrants
 from mip_cli.chain.issuers import IssuerRegistry
 from mip_cli.chain.predicates import PredicateGate
 from mip_cli.chain.recovery import Recovery
@@ -144,6 +146,7 @@ def _wiring(rpc: RpcClient, deployment: Deployment) -> list[Check]:
     recovery = Recovery(rpc, deployment.recovery)
     epochs = PseudonymEpochs(rpc, deployment.epochs)
     anchor = ArchiveAnchor(rpc, deployment.archive_anchor)
+    grants = PermissionGrants(rpc, deployment.grants)
     issuers = IssuerRegistry(rpc, deployment.address(ISSUERS))
     gate = PredicateGate(rpc, deployment.address(GATE))
     wires = (
@@ -153,6 +156,8 @@ def _wiring(rpc: RpcClient, deployment: Deployment) -> list[Check]:
         (RECOVERY, GUARDIAN_VERIFIER, recovery.verifier()),
         (EPOCHS, REGISTRY, epochs.registry()),
         (ANCHOR, REGISTRY, anchor.registry()),
+        (GRANTS, REGISTRY, grants.registry()),
+        (GRANTS, EPOCHS, grants.epochs()),
         (ISSUERS, POSEIDON2, issuers.hasher()),
         (GATE, REGISTRY, gate.passports()),
         (GATE, ISSUERS, gate.issuers()),

@@ -19,6 +19,7 @@ _FRESH_PROOF = "make a fresh proof: mip prove"
 _OUR_BUG = "this should not happen; please report it"
 _REBUILD = "rebuild the circuits and deploy again"
 _AGAIN = "run the command again"
+_ASK_HOLDER = "ask the holder for a new grant"
 _ASK_AGAIN = "start again and ask the guardians anew: mip recover start"
 
 REASONS: dict[str, Reason] = {
@@ -202,6 +203,36 @@ REASONS: dict[str, Reason] = {
         "another device, or an earlier run, anchored this archive meanwhile",
         "look at what it anchored: mip archive verify",
     ),
+    "grants: category is zero": Reason("the grant names no category", _OUR_BUG),
+    "grants: epoch is out of range": Reason(
+        "this pseudonym was voided too often to grant anything"
+    ),
+    "grants: epochs have no code": Reason("the epochs contract is missing", "mip deploy"),
+    "grants: expiry has passed": Reason("the grant would be over already", "choose a later expiry"),
+    "grants: expiry lies too far ahead": Reason(
+        "a grant lasts 366 days at most", "choose a nearer expiry"
+    ),
+    "grants: grant has expired": Reason("the grant has expired", _ASK_HOLDER),
+    "grants: grant is used up": Reason("no use of the grant is left", _ASK_HOLDER),
+    "grants: grant was voided by its holder": Reason(
+        "the holder voided all that this pseudonym had granted", _ASK_HOLDER
+    ),
+    "grants: grantee is zero": Reason("the grant names nobody who gets it", _OUR_BUG),
+    "grants: level is not granted": Reason("the holder granted less than that", _ASK_HOLDER),
+    "grants: level is unknown": Reason("a grant has a level from 0 to 3"),
+    "grants: nonce is not the next sequence": Reason(
+        "something was granted or revoked here since the proof was made", _AGAIN
+    ),
+    "grants: nothing is granted": Reason(
+        "nothing is granted, or it was revoked or given back", _ASK_HOLDER
+    ),
+    "grants: pseudonym is another": Reason("the registry names another pseudonym", _OUR_BUG),
+    "grants: receipt is zero": Reason("the grant names no consent receipt", _OUR_BUG),
+    "grants: registry has no code": Reason("the registry contract is missing", "mip deploy"),
+    "grants: sender is not the grantee": Reason(
+        "the grant was given to another account", "send it from the grantee's"
+    ),
+    "grants: uses are out of range": Reason("a grant has from 1 to 2^32 - 1 uses"),
     "issuers: change has expired": Reason("the change of the issuer was not finished in time"),
     "issuers: controller is zero": Reason("the issuer would have no controller", _OUR_BUG),
     "issuers: delay not over": Reason(
@@ -255,6 +286,18 @@ REASONS: dict[str, Reason] = {
         "the verifier belongs to another circuit", _REBUILD
     ),
     "age: passport has entered": Reason("this passport has entered already"),
+    "clinic: patient is not registered": Reason("this patient has not registered"),
+    "clinic: patient is registered": Reason("this patient has registered already"),
+    "clinic: sender is not the operator": Reason(
+        "only who runs the clinic may do this", "send it from the operator's account"
+    ),
+    "lender: an application is open": Reason(
+        "this passport has an application that is not decided"
+    ),
+    "lender: application is not open": Reason("there is no open application of that number"),
+    "lender: sender is not the operator": Reason(
+        "only who runs the lender may do this", "send it from the operator's account"
+    ),
     "claim: passport has claimed": Reason("this passport has claimed already"),
     "vault: grant has expired": Reason("the grant has expired", "ask its holder for a new one"),
     "vault: grant was voided by its holder": Reason("the grant was voided by its holder"),

@@ -35,6 +35,10 @@ class AnchorRefusal(ChainRefusal):
     """The archive anchor said no."""
 
 
+class GrantRefusal(ChainRefusal):
+    """The permission grants said no."""
+
+
 class IssuerRefusal(ChainRefusal):
     """The registry of issuers said no."""
 
@@ -63,6 +67,7 @@ _CLASSES: dict[str, type[ChainRefusal]] = {
     "recovery": RecoveryRefusal,
     "epochs": EpochRefusal,
     "archive": AnchorRefusal,
+    "grants": GrantRefusal,
     "issuers": IssuerRefusal,
     "gate": GateRefusal,
     "verifier": VerifierRefusal,

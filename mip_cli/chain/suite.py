@@ -13,6 +13,7 @@ from mip_cli.chain.deployments import (
     CIRCUITS,
     EPOCHS,
     GATE,
+    GRANTS,
     GUARDIAN_VERIFIER,
     ISSUERS,
     POSEIDON2,
@@ -26,11 +27,14 @@ from mip_cli.crypto import jsontext
 from mip_cli.crypto.binding import word
 from mip_cli.crypto.policy_text import EXAMPLE_POLICY, parse_policy
 from mip_cli.errors import ArtifactMismatch
+from mip_cli.units import Address
 
 CLAIM = "PassportClaim"
 VOTE = "PassportVote"
 VAULT = "PassportVault"
 AGE = "AgeGate"
+LENDER = "Lender"
+CLINIC = "Clinic"
 VERIFIER_SOURCE = "Groth16Verifier"
 SOURCES = (
     POSEIDON2,
@@ -39,14 +43,17 @@ SOURCES = (
     REGISTRY,
     EPOCHS,
     ANCHOR,
+    GRANTS,
     ISSUERS,
     GATE,
     CLAIM,
     VOTE,
     VAULT,
     AGE,
+    LENDER,
+    CLINIC,
 )
-"""Compiled contracts that make up the suite; the last four are examples."""
+"""Compiled contracts that make up the suite; the last six are examples."""
 AGE_LEVEL = 1
 """Kinds of key that the example of a policy asks for."""
 QUESTION = "Shall the library stay open on Sundays?"
@@ -100,12 +107,16 @@ def parse_compiled(name: str, data: bytes) -> Compiled:
 
 
 def suite_parts(
-    compiled: Sequence[Compiled], keys: Mapping[str, KeyWords], examples: bool
+    compiled: Sequence[Compiled],
+    keys: Mapping[str, KeyWords],
+    examples: bool,
+    operator: Address | None = None,
 ) -> list[Part]:
     """Return the contracts in the order of deployment; their addresses follow from this alone.
 
     ``keys`` has the key of each circuit of ``deployments.CIRCUITS``. The recovery contract comes
-    before the registry, which names it for ever; it serves any registry that names it.
+    before the registry, which names it for ever; it serves any registry that names it. Examples
+    that somebody operates are left out where no ``operator`` is named.
     """
     found = {item.name: item for item in compiled}
     parts: list[Part] = []
@@ -127,6 +138,7 @@ def suite_parts(
     registry = add(REGISTRY, REGISTRY, hasher + passports + recovery)
     epochs = add(EPOCHS, EPOCHS, registry)
     add(ANCHOR, ANCHOR, registry)
+    grants = add(GRANTS, GRANTS, registry + epochs)
     issuers = add(ISSUERS, ISSUERS, hasher)
     gate = add(GATE, GATE, registry + issuers + verifier(PREDICATE_VERIFIER))
     if examples:
@@ -135,6 +147,9 @@ def suite_parts(
         add(VAULT, VAULT, registry + epochs + word(ALLOWANCE))
         policy = parse_policy(EXAMPLE_POLICY).policy.commitment
         add(AGE, AGE, gate + word(policy) + word(AGE_LEVEL))
+        if operator is not None:
+            for name in (LENDER, CLINIC):
+                add(name, name, registry + grants + address_word(operator))
     return parts
 
 

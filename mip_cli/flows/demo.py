@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from mip_cli.chain.app import App, parse_invocation
-from mip_cli.chain.devnet import developer_signer
+from mip_cli.chain.devnet import DEVELOPER, developer_signer
 from mip_cli.config import Settings
-from mip_cli.flows import connection, demo_photos, dev, enroll, prove, verify
+from mip_cli.flows import connection, demo_photos, enroll, prove, verify
 from mip_cli.flows.demo_photos import Photos
 from mip_cli.flows.demo_stage import Narrator, Scene, Stage, own_chain
 from mip_cli.flows.proof_file import AppCall, ProofFile
@@ -37,7 +37,7 @@ def passport(
 def _play(stage: Stage, photos: Photos, vote: Address, claim: Address) -> None:
     settings, progress = stage.settings, stage.progress
     password = system.token_urlsafe(16).encode()
-    payer = developer_signer(dev.DEVELOPER)
+    payer = developer_signer(DEVELOPER)
     proofs: dict[Address, ProofFile] = {}
 
     def enroll_one(name: str, image: Path) -> tuple[str, dict[str, object]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mip_cli.chain.abi import address_word, pack_words, selector
 from mip_cli.chain.app import App
-from mip_cli.chain.devnet import developer_signer
+from mip_cli.chain.devnet import DEVELOPER, developer_signer
 from mip_cli.chain.keys import Signer
 from mip_cli.chain.tx import Sender
 from mip_cli.chain.values import Call
@@ -76,7 +76,7 @@ class _Story:
     folder: Path
     vote: Address
     vault: Address
-    payer: Signer = field(default_factory=lambda: developer_signer(dev.DEVELOPER))
+    payer: Signer = field(default_factory=lambda: developer_signer(DEVELOPER))
     password: bytes = field(default_factory=lambda: system.token_urlsafe(16).encode())
     new_password: bytes = field(default_factory=lambda: system.token_urlsafe(16).encode())
     words: dict[str, bytes] = field(default_factory=dict)

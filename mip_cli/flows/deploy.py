@@ -16,6 +16,7 @@ from mip_cli.chain.deployments import (
     Deployment,
     parse_deployment,
 )
+from mip_cli.chain.devnet import DEVELOPER, developer_signer
 from mip_cli.chain.faults import NodeUntrusted
 from mip_cli.chain.inspection import Keys, require_deployment
 from mip_cli.chain.journal import Journal
@@ -84,8 +85,8 @@ class DryRun:
     """Cost of publishing the CREATE2 proxy first; 0 where it stands."""
 
 
-def load_suite(settings: Settings, *, examples: bool) -> Suite:
-    """Read compiled contracts and verifying keys.
+def load_suite(settings: Settings, *, examples: bool, operator: Address | None = None) -> Suite:
+    """Read compiled contracts and verifying keys; ``operator`` runs the examples that have one.
 
     Raises ``ArtifactMismatch`` when one is missing.
     """
@@ -94,7 +95,7 @@ def load_suite(settings: Settings, *, examples: bool) -> Suite:
     words = {
         circuit: KeyWords(key.key.evm_words(), key.development) for circuit, key in keys.items()
     }
-    return Suite(tuple(suite_parts(compiled, words, examples)), keys)
+    return Suite(tuple(suite_parts(compiled, words, examples, operator)), keys)
 
 
 def key_words(settings: Settings) -> Keys:
@@ -120,7 +121,7 @@ def dry_run(
 ) -> DryRun:
     """Say what ``deploy`` would do; signs and sends nothing."""
     chain_id = rpc.chain_id()
-    suite = load_suite(settings, examples=_examples(chain_id, examples))
+    suite = _suite(settings, chain_id, examples, payer)
     require_fit(suite, chain_id)
     return DryRun(chain_id, tuple(plan(rpc, suite.parts, payer)), proxy_cost(rpc))
 
@@ -138,11 +139,12 @@ def deploy(
 ) -> Deployed:
     """Deploy what is missing, check everything, write the record.
 
-    ``examples`` None means on local chains only. Raises ``WrongChain`` for development keys on any
+    ``examples`` None means on local chains only; who deploys operates those that have an operator,
+    on a local chain the developer's account. Raises ``WrongChain`` for development keys on any
     other chain. May be run again after a kill at any point, and sends nothing when all is done.
     """
     chain_id = rpc.chain_id()
-    suite = load_suite(settings, examples=_examples(chain_id, examples))
+    suite = _suite(settings, chain_id, examples, signer.address)
     require_fit(suite, chain_id)
     sender = Sender(rpc, signer, journal, chain_id, fee_cap=fee_cap, timeout=timeout)
     created = deploy_parts(sender, suite.parts, progress)
@@ -176,8 +178,10 @@ def load_deployment(settings: Settings, chain_id: int) -> Deployment:
     return deployment
 
 
-def _examples(chain_id: int, wanted: bool | None) -> bool:
-    return chain_id in LOCAL_CHAIN_IDS if wanted is None else wanted
+def _suite(settings: Settings, chain_id: int, wanted: bool | None, payer: Address | None) -> Suite:
+    local = chain_id in LOCAL_CHAIN_IDS
+    operator = developer_signer(DEVELOPER).address if local else payer
+    return load_suite(settings, examples=local if wanted is None else wanted, operator=operator)
 
 
 def _compiled(settings: Settings, name: str) -> Compiled:

@@ -8,6 +8,7 @@ from pathlib import Path
 from mip_cli.chain.deployments import Deployment
 from mip_cli.chain.devnet import (
     CHAIN_ID,
+    DEVELOPER,
     TEST_KEYS,
     Devnet,
     Node,
@@ -23,9 +24,6 @@ from mip_cli.progress import Progress
 from mip_cli.store import files
 from mip_cli.store.journal import FileJournal
 from mip_cli.units import Address
-
-DEVELOPER = 1
-"""Which test account is the developer's; account 0 deploys."""
 
 
 @dataclass(frozen=True)

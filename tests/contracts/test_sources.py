@@ -27,7 +27,10 @@ def builder() -> Any:
     return module
 
 
-PREFIX = "(?:registry|verifier|recovery|epochs|archive|issuers|gate|claim|vote|vault|age): "
+PREFIX = (
+    "(?:registry|verifier|recovery|epochs|archive|issuers|gate|grants"
+    "|claim|vote|vault|age|lender|clinic): "
+)
 """Who speaks in a reason."""
 
 
