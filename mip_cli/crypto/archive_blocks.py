@@ -95,9 +95,9 @@ class Place:
     """Where a sealed node belongs."""
 
     kind: str
-    """``list`` or ``schema``."""
+    """``list``, ``schema`` or ``grant``."""
     tag: bytes
-    """Whose it is: ``category_tag`` or ``log_tag``."""
+    """Whose it is: ``category_tag``, ``log_tag``, ``grants_tag`` or a view's own."""
     level: int = 0
     """Height above the pages."""
     index: int = 0
@@ -106,8 +106,8 @@ class Place:
 
 def seal_node(place: Place, key: bytes, value: object, links: Sequence[Link]) -> Block:
     """Seal a value under a key that was drawn for this one writing."""
-    data = ChaCha20Poly1305(key).encrypt(_ZERO_NONCE, _padded(value), _node_data(place, links))
-    return _node(data, links)
+    data = ChaCha20Poly1305(key).encrypt(_ZERO_NONCE, padded(value), _node_data(place, links))
+    return node_of(data, links)
 
 
 def open_node(place: Place, key: bytes, block: bytes) -> tuple[Any, list[Link]]:
@@ -117,12 +117,12 @@ def open_node(place: Place, key: bytes, block: bytes) -> tuple[Any, list[Link]]:
         plain = ChaCha20Poly1305(key).decrypt(_ZERO_NONCE, data, _node_data(place, links))
     except InvalidTag:
         raise BlockInvalid("a node does not belong where it lies, or was changed") from None
-    return _unpadded(plain), links
+    return unpadded(plain), links
 
 
 def link_node(links: Sequence[Link]) -> Block:
     """Write a node that only lists chunks."""
-    return _node(b"", links)
+    return node_of(b"", links)
 
 
 def open_link_node(block: bytes) -> list[Link]:
@@ -159,8 +159,8 @@ def seal_root(
     """Seal the root; ``wraps`` lead to this key from those before it."""
     kept = list(wraps)[-MAX_WRAPS:]
     head = _ROOT_MAGIC + struct.pack(">IH", key.generation, len(kept)) + b"".join(kept)
-    sealed = seal(key.root_key, _padded(value), _root_data(owner, head, links), rng=rng)
-    return _node(head + sealed.nonce + sealed.ciphertext, links)
+    sealed = seal(key.root_key, padded(value), _root_data(owner, head, links), rng=rng)
+    return node_of(head + sealed.nonce + sealed.ciphertext, links)
 
 
 @dataclass(frozen=True, repr=False)
@@ -200,23 +200,26 @@ def open_root(key: ArchiveKey, owner: bytes, block: bytes) -> OpenedRoot:
         plain = unseal(key.root_key, sealed, _root_data(owner, data[:end], links))
     except NotAuthentic:
         raise BlockInvalid("the archive key does not open this root") from None
-    return OpenedRoot(key, wraps, _unpadded(plain), tuple(links))
+    return OpenedRoot(key, wraps, unpadded(plain), tuple(links))
 
 
-def _node(data: bytes, links: Sequence[Link]) -> Block:
+def node_of(data: bytes, links: Sequence[Link]) -> Block:
+    """Write a node of any kind."""
     block = dagcbor.envelope(data, links)
     if len(block) > MAX_BLOCK:
         raise ValueError("a node is too long")
     return Block(link_of(block, DAG_CBOR), block)
 
 
-def _padded(value: object) -> bytes:
+def padded(value: object) -> bytes:
+    """Write what a node seals, filled to its bucket."""
     body = dagcbor.encode(value)
     framed = struct.pack(">I", len(body)) + body
     return padding.fill(framed, padding.bucket(len(framed)))
 
 
-def _unpadded(plain: bytes) -> Any:
+def unpadded(plain: bytes) -> Any:
+    """Read what a node sealed; raise ``BlockInvalid`` when it is none."""
     try:
         size = int.from_bytes(plain[:4], "big")
         if len(plain) != padding.bucket(size + 4):
@@ -228,14 +231,15 @@ def _unpadded(plain: bytes) -> Any:
 
 def _node_data(place: Place, links: Sequence[Link]) -> bytes:
     where = struct.pack(">BI", place.level, place.index)
-    return _NODE + place.kind.encode() + b"\0" + place.tag + where + _digest(links)
+    return _NODE + place.kind.encode() + b"\0" + place.tag + where + digest_of(links)
 
 
 def _root_data(owner: bytes, head: bytes, links: Sequence[Link]) -> bytes:
-    return _ROOT + owner + head + _digest(links)
+    return _ROOT + owner + head + digest_of(links)
 
 
-def _digest(links: Sequence[Link]) -> bytes:
+def digest_of(links: Sequence[Link]) -> bytes:
+    """Return what binds links to what is sealed beside them."""
     return hashlib.sha256(b"".join(links)).digest()
 
 

@@ -78,9 +78,14 @@ def log_tag(owner: bytes) -> bytes:
     return subkey(owner, b"mip archive log/1")
 
 
-def grantee_key(epoch_key: bytes, grantee: bytes) -> bytes:
+def grants_tag(owner: bytes) -> bytes:
+    """Return what the nodes about grants are bound to."""
+    return subkey(owner, b"mip archive grants/1")
+
+
+def grantee_key(epoch_key: bytes, grant: bytes) -> bytes:
     """Return the one key that a grant on a category carries in an epoch."""
-    return subkey(epoch_key, b"mip archive grantee/1\0" + grantee)
+    return subkey(epoch_key, b"mip archive grantee/1\0" + grant)
 
 
 def anchor_salt(anchor_key: bytes, sequence: int) -> bytes:

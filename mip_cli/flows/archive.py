@@ -26,9 +26,10 @@ from mip_cli.flows.passport_file import Factors
 from mip_cli.progress import Progress
 from mip_cli.store import files, keyfile
 from mip_cli.store.archive import categories, head, stores
-from mip_cli.store.archive.archive import Archive, Found
+from mip_cli.store.archive.archive import Archive
 from mip_cli.store.archive.manifest import JSON_TYPE, Record, is_type, require_category
 from mip_cli.store.archive.opening import open_archive
+from mip_cli.store.archive.reading import Found
 from mip_cli.store.keyfile import Unlocked
 
 MAX_STDIN = 64 * 1024 * 1024

@@ -200,7 +200,11 @@ def _expired(theft: Theft) -> Outcome:
     with _grants(theft) as (link, grants):
         call = grants.use(theft.bank.pseudonym, theft.bank.category, theft.bank.level, ACCESS)
         state = grants.grant_of(theft.bank.pseudonym, theft.bank.category)
-        request = {"from": theft.bank.account.address, "to": call.to, "data": "0x" + call.data.hex()}
+        request = {
+            "from": theft.bank.account.address,
+            "to": call.to,
+            "data": "0x" + call.data.hex(),
+        }
         try:
             link.rpc.call("eth_call", request, "latest", {}, {"time": hex(state.expires)})
         except NodeRefused as error:
@@ -217,5 +221,7 @@ CHAIN_ROUTES = (
     Route("replay", "send the holder's own grants once more", _replay),
     Route("altered-in-flight", "change any word of a grant on its way and be first", _alter),
     Route("proof-elsewhere", "show the proof of one act to another act or app", _elsewhere),
-    Route("forged-bundle", "make the clinic take records that are not the holder's", _forged_bundle),
+    Route(
+        "forged-bundle", "make the clinic take records that are not the holder's", _forged_bundle
+    ),
 )

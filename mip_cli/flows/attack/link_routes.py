@@ -72,8 +72,14 @@ def _category_name(theft: Theft) -> Outcome:
 
 
 LINK_ROUTES = (
-    Route("link-two-grants", "tell from any number on chain that two grants are one person's", _two_grants),
-    Route("link-enrolment", "tell from any number on chain which passport made a grant", _enrolment),
+    Route(
+        "link-two-grants",
+        "tell from any number on chain that two grants are one person's",
+        _two_grants,
+    ),
+    Route(
+        "link-enrolment", "tell from any number on chain which passport made a grant", _enrolment
+    ),
     Route("link-bundles", "tell from two bundles that they are one person's", _bundles),
     Route(
         "link-payer",

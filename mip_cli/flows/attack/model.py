@@ -145,4 +145,3 @@ class Tried:
     def is_breach(self) -> bool:
         """Whether the attacker got what no text says he can get."""
         return self.succeeded and self.limit is None
-

@@ -172,7 +172,11 @@ STORE_ROUTES = (
     Route("members-left-out", "read the identity members that level 2 leaves out", _left_out),
     Route("thieves-together", "three grantees put their keys together for health", _together),
     Route("manifest-of-another", "open the view of another grantee", _manifest_of_another),
-    Route("key-of-another", "unseal the clinic's key with the private keys of thieves", _unseal_another),
+    Route(
+        "key-of-another",
+        "unseal the clinic's key with the private keys of thieves",
+        _unseal_another,
+    ),
     Route(
         "keys-across-epochs",
         "after a revocation read what was put since, with the keys of before",

@@ -8,34 +8,19 @@ without a parent, which the next erasure collects.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from mip_cli.crypto import archive_keys
 from mip_cli.crypto.aead import KEY_BYTES, Rng, system_rng
-from mip_cli.crypto.archive_blocks import (
-    BlockInvalid,
-    Place,
-    chunk_count,
-    open_node,
-    open_root,
-    seal_node,
-    seal_root,
-)
+from mip_cli.crypto.archive_blocks import Place, chunk_count, seal_node, seal_root
 from mip_cli.crypto.archive_keys import ArchiveKey
 from mip_cli.crypto.cid import Link
-from mip_cli.errors import FileInvalid, UsageFault
-from mip_cli.progress import Progress
-from mip_cli.store.archive import content, head, walk
-from mip_cli.store.archive.blocks import (
-    BlockDamaged,
-    BlockMissing,
-    BlockStore,
-    damaged,
-    fetch_one,
-)
+from mip_cli.errors import UsageFault
+from mip_cli.progress import Progress, Silent
+from mip_cli.store.archive import content, head, views, walk
+from mip_cli.store.archive.blocks import BlockDamaged, BlockMissing, BlockStore
 from mip_cli.store.archive.categories import (
     BUILT_IN,
     JSON_TYPE,
@@ -44,38 +29,17 @@ from mip_cli.store.archive.categories import (
     parse_record,
 )
 from mip_cli.store.archive.category import OpenCategory
+from mip_cli.store.archive.grants import GrantRecord
 from mip_cli.store.archive.head import Head
-from mip_cli.store.archive.log import Act, ArchiveLog
+from mip_cli.store.archive.log import Act
 from mip_cli.store.archive.manifest import Record, require_category, require_path
-from mip_cli.store.archive.paged import Top
-from mip_cli.store.archive.root import MAX_CATEGORIES, CategoryState, RootState, decode_root
+from mip_cli.store.archive.reading import ArchiveReader
+from mip_cli.store.archive.root import MAX_CATEGORIES, CategoryState, RootState
 
 Clock = Callable[[], float]
 
 
-@dataclass(frozen=True)
-class Found:
-    """A record and where its content begins."""
-
-    category: str
-    """Its category."""
-    record: Record
-    """What the manifest tells of it."""
-    link: Link
-    """The block that its entry links to."""
-
-
-@dataclass(frozen=True)
-class Erased:
-    """What an erasure did."""
-
-    records: int
-    """Records that are gone."""
-    blocks: int
-    """Blocks that were deleted from the store, leftovers of earlier crashes included."""
-
-
-class Archive:
+class Archive(ArchiveReader):
     """One open archive. Not shared between threads; ``commit`` makes changes last."""
 
     def __init__(
@@ -88,136 +52,25 @@ class Archive:
         rng: Rng = system_rng,
         clock: Clock = time.time,
     ) -> None:
-        self.home = home
-        self.store = store
-        self.owner = owner
-        self.key = key
+        super().__init__(home, store, owner, key)
         self._rng = rng
         self._clock = clock
-        self._wraps: tuple[bytes, ...] = ()
-        self._head: Head | None = None
-        self._states: dict[str, CategoryState] = {}
-        self._open: dict[str, OpenCategory] = {}
         self._rules: dict[str, Rule] = {}
         self._gone: list[Link] = []
-        self._commit = 0
+        self._doomed: list[Link] = []
+        self._stale: dict[bytes, bool] = {}
         self._changed = False
-        self.anchor_key = b""
-        self.log = ArchiveLog(store, archive_keys.log_tag(owner), Top(), ())
-
-    # -- opening -------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Begin an archive that does not exist yet; ``commit`` makes it exist."""
         self.anchor_key = self._rng(KEY_BYTES)
         self._note(Act.CREATE, {})
 
-    def load(self, root: Link) -> None:
-        """Read an archive from its root; raise ``BlockMissing``, ``BlockDamaged``."""
-        block = fetch_one(self.store, root)
-        try:
-            opened = open_root(self.key, self.owner, block)
-            state = decode_root(opened.value, opened.links)
-        except BlockInvalid as error:
-            raise damaged(self.store, root, str(error)) from None
-        self.key, self._wraps = opened.key, opened.wraps
-        self.anchor_key, self._commit = state.anchor_key, state.commit
-        self._states = dict(state.categories)
-        tag = archive_keys.log_tag(self.owner)
-        self.log = ArchiveLog(self.store, tag, state.log, state.peaks)
-
-    def attach(self, found: Head) -> None:
-        """Load the archive that a head names; raise ``FileInvalid`` where the two disagree."""
-        self.load(found.root)
-        if (found.commit, found.size, found.log_root) != (
-            self._commit,
-            len(self.log),
-            self.log.root,
-        ):
-            raise FileInvalid("the archive's head and root contradict each other")
-        self._head = found
-
     def adopt(self, root: Link) -> Head:
         """Make a root that was loaded, and is durable in the store, the archive's head."""
         self._head = Head(self.store.uri, root, self._commit, len(self.log), self.log.root)
         head.write_head(self.home, self._head)
         return self._head
-
-    @property
-    def head(self) -> Head:
-        """The committed head."""
-        if self._head is None:
-            raise ValueError("nothing was committed yet")
-        return self._head
-
-    @property
-    def categories(self) -> Mapping[str, int]:
-        """The categories that hold something or were added, and how many records each has."""
-        found = {name: state.live for name, state in self._states.items()}
-        found.update({name: one.state.live for name, one in self._open.items()})
-        return dict(sorted(found.items()))
-
-    # -- reading -------------------------------------------------------------------------------
-
-    def records(self, category: str) -> Iterator[Found]:
-        """Yield the records of a category in no particular order."""
-        for _, record, link in self._category(category, create=False).records.values():
-            yield Found(category, record, link)
-
-    def find(self, category: str, path: str) -> Found:
-        """Return one record; raise ``UsageFault`` when there is none."""
-        found = self._category(category, create=False).records.get(path)
-        if found is None:
-            raise UsageFault(
-                f"there is no {path} in {category}",
-                hint=f"see what there is: mip archive list --category {category}",
-            )
-        _, record, link = found
-        return Found(category, record, link)
-
-    def read(self, found: Found, progress: Progress | None = None) -> Iterator[bytes]:
-        """Yield the content of a record; see ``content.read``."""
-        tag = archive_keys.category_tag(self.owner, found.category)
-        return content.read(self.store, tag, found.record, found.link, progress)
-
-    def read_small(self, category: str, wanted: Sequence[Found]) -> Iterator[tuple[Found, bytes]]:
-        """Yield many records of one chunk each with their contents."""
-        tag = archive_keys.category_tag(self.owner, category)
-        for start in range(0, len(wanted), 256):
-            some = wanted[start : start + 256]
-            bodies = content.read_small(self.store, tag, [(f.record, f.link) for f in some])
-            yield from zip(some, bodies, strict=True)
-
-    def read_all(self, category: str) -> Iterator[tuple[Found, bytes]]:
-        """Yield every record of a category with its content; for records, not for large files."""
-        small: list[Found] = []
-        for found in self.records(category):
-            if found.record.chunks == 1:
-                small.append(found)
-            else:
-                yield found, b"".join(self.read(found))
-        yield from self.read_small(category, small)
-
-    def schema(self, category: str) -> dict[str, Any]:
-        """Return the JSON Schema of a category; raise ``UsageFault`` when there is no such one."""
-        if category in BUILT_IN:
-            return BUILT_IN[category]
-        state = self._states.get(category)
-        if state is None or state.schema is None or state.schema_key is None:
-            raise UsageFault(
-                f"there is no category {category}",
-                hint=f"add it: mip archive category {category} --schema FILE",
-            )
-        try:
-            tag = archive_keys.category_tag(self.owner, category)
-            value, links = open_node(
-                Place("schema", tag), state.schema_key, fetch_one(self.store, state.schema)
-            )
-            if links or not isinstance(value, dict) or set(value) != {"schema"}:
-                raise BlockInvalid("a schema has another shape")
-            return dict(parse_record(value["schema"]))
-        except (BlockInvalid, TypeError, ValueError):
-            raise damaged(self.store, state.schema, "it is not this category's schema") from None
 
     # -- changing ------------------------------------------------------------------------------
 
@@ -233,7 +86,7 @@ class Archive:
         """Add content, or put it in the place of what the path had; lasting after ``commit``."""
         require_path(path)
         content.require_size(size)
-        place = self._category(category, create=True)
+        place = self._category_for(category)
         before = place.records.get(path)
         record = Record(
             path=path,
@@ -248,14 +101,7 @@ class Archive:
         if before is not None:
             self._gone += self._blocks_of(before[1], before[2])
         self._place(place, record, link, None if before is None else before[0])
-        about = {
-            "category": category,
-            "content": bytes(link),
-            "path": path,
-            "size": size,
-            "version": record.version,
-        }
-        self._note(Act.PUT, about)
+        self._note(Act.PUT, _about(category, record, link))
         return record
 
     def put_record(self, category: str, path: str, data: bytes) -> Record:
@@ -288,7 +134,7 @@ class Archive:
 
         Lasting after ``commit``; then the caller must keep ``key``, which is a new one.
         """
-        place = self._category(category, create=False)
+        place = self.category(category)
         wanted = set(place.records if paths is None else paths)
         for path in sorted(wanted):
             found = self.find(category, path)
@@ -298,16 +144,14 @@ class Archive:
             place.free.append(index)
         for entry in self.log:
             about = entry.about
-            if entry.act is not Act.PUT or about is None:
+            if entry.act not in (Act.PUT, Act.RESEAL) or about is None:
                 continue
             if about["category"] == category and about["path"] in wanted:
                 self.log.redact(entry.number)
-        place.state = replace(
-            place.state,
-            live=len(place.records),
-            epoch=place.state.epoch + 1,
-            epoch_key=self._rng(KEY_BYTES),
-        )
+        place.state = replace(place.state, live=len(place.records))
+        self.advance_epoch(category)
+        for grant in self.grants.live(category):
+            self.renew_view(grant, rebuild=True)
         self._note(Act.ERASE, {"category": category, "count": len(wanted)})
         self.key, wrap = archive_keys.following(self.key, self._rng)
         self._wraps = (*self._wraps, wrap)
@@ -317,6 +161,58 @@ class Archive:
         """Log that the log up to here is being anchored; return the log's size with this act."""
         about = {"chain_id": chain_id, "contract": contract, "sequence": sequence}
         return self._note(Act.ANCHOR, about) + 1
+
+    # -- granting ------------------------------------------------------------------------------
+
+    def keep_grant(self, record: GrantRecord) -> None:
+        """Keep a grant as it is now; the view that it had and has no more goes."""
+        before = self.grants.get(record.id)
+        if before is not None and before.view is not None and before.view != record.view:
+            self._doomed.append(before.view)
+        if not record.live:
+            self._stale.pop(record.id, None)
+        self.grants.put(record)
+        self._changed = True
+
+    def renew_view(self, record: GrantRecord, *, rebuild: bool) -> None:
+        """Have the next commit seal a view anew; with ``rebuild`` from the records of then."""
+        if record.receipt.level:
+            self._stale[record.id] = rebuild or self._stale.get(record.id, False)
+            self._changed = True
+
+    def advance_epoch(self, category: str) -> None:
+        """Give a category a new epoch and a new key to derive the keys of grants from."""
+        place = self.category(category)
+        state = place.state
+        # what the views are sealed under until the commit seals them anew
+        place.former.setdefault(state.epoch, state.epoch_key)
+        place.state = replace(state, epoch=state.epoch + 1, epoch_key=self._rng(KEY_BYTES))
+        for grant in self.grants.live(category):
+            self.renew_view(grant, rebuild=False)
+        self._changed = True
+
+    def reseal(self, category: str, progress: Progress | None = None) -> int:
+        """Encrypt every record of a category anew, so that no old key opens it; see ``put``."""
+        place, observer = self.category(category), progress or Silent()
+        total = len(place.records)
+        entries = [(record, link) for _, record, link in place.records.values()]
+        fresh = content.resealed(self.store, place.tag, entries, self._rng)
+        for done, (record, link) in enumerate(fresh):
+            index, before, old = place.records[record.path]
+            self._gone += self._blocks_of(before, old)
+            self._place(place, record, link, index)
+            self._note(Act.RESEAL, _about(category, record, link))
+            observer.advance(done + 1, total)
+        return total
+
+    def note_grant(self, record: GrantRecord) -> None:
+        """Log that something was granted."""
+        r = record.receipt
+        self._note(Act.GRANT, {"category": r.category, "level": r.level, "receipt": record.id})
+
+    def note_revoke(self, record: GrantRecord) -> None:
+        """Log that a grant ended."""
+        self._note(Act.REVOKE, {"category": record.category, "receipt": record.id})
 
     # -- committing ----------------------------------------------------------------------------
 
@@ -331,6 +227,10 @@ class Archive:
             self._gone += gone
             place.state = replace(place.state, top=top)
             self._states[name] = place.state
+        self._renew_views()
+        grants_top, blocks, gone = self.grants.flush(self._rng)
+        self.store.put(blocks)
+        self._gone += gone
         log_top, blocks, gone = self.log.flush(self._rng)
         self.store.put(blocks)
         self._gone += gone
@@ -341,6 +241,7 @@ class Archive:
             log=log_top,
             peaks=self.log.peaks,
             categories=self._states,
+            grants=grants_top,
         )
         value, links = state.encode()
         root = seal_root(self.key, self.owner, self._wraps, value, links, self._rng)
@@ -349,9 +250,9 @@ class Archive:
         self._commit += 1
         committed = self.adopt(root.cid)
         self._changed = False
-        gone = [*self._gone, *([] if previous is None else [previous])]
-        self._gone = []
-        self.store.delete(gone)
+        gone = views.unneeded(self, self._gone, self._doomed)
+        self._gone, self._doomed = [], []
+        self.store.delete([*gone, *([] if previous is None else [previous])])
         return committed
 
     def sweep(self) -> int:
@@ -369,31 +270,28 @@ class Archive:
     def _now(self) -> int:
         return int(self._clock())
 
+    def _renew_views(self) -> None:
+        for grant, rebuild in self._stale.items():
+            record = self.grants.get(grant)
+            if record is None or not record.live:
+                continue
+            if record.view is not None:
+                self._doomed.append(record.view)
+            renewed = views.renew(self, record, self._now(), self._rng, rebuild=rebuild)
+            self.grants.put(renewed)
+        self._stale = {}
+        for place in self._open.values():
+            place.former.clear()
+
     def _note(self, act: Act, about: Mapping[str, object]) -> int:
         self._changed = True
         return self.log.append(act, about, self._now(), self._rng)
 
-    def _category(self, name: str, *, create: bool) -> OpenCategory:
-        if name in self._open:
-            return self._open[name]
-        state = self._states.get(name)
-        if state is None:
-            require_category(name)
-            if name not in BUILT_IN:
-                raise UsageFault(
-                    f"there is no category {name}",
-                    hint=f"one of {', '.join(self.known_categories())}, or add it: "
-                    f"mip archive category {name} --schema FILE",
-                )
-            if not create:
-                raise UsageFault(f"there is nothing in {name}")
+    def _category_for(self, name: str) -> OpenCategory:
+        """Return a category to put something in; a built-in one begins when something comes."""
+        if name in BUILT_IN and name not in self._open and name not in self._states:
             return self._new_category(name)
-        tag = archive_keys.category_tag(self.owner, name)
-        return self._open.setdefault(name, OpenCategory(self.store, tag, state))
-
-    def known_categories(self) -> list[str]:
-        """Return the categories that something can be put in."""
-        return sorted({*BUILT_IN, *self._states})
+        return self.category(name)
 
     def _new_category(
         self, name: str, *, schema_key: bytes | None = None, schema: Link | None = None
@@ -423,6 +321,16 @@ class Archive:
             return content.blocks_of(self.store, record, link)
         except (BlockMissing, BlockDamaged):
             return [link]  # what it listed cannot be told any more
+
+
+def _about(category: str, record: Record, link: Link) -> dict[str, object]:
+    return {
+        "category": category,
+        "content": bytes(link),
+        "path": record.path,
+        "size": record.size,
+        "version": record.version,
+    }
 
 
 def _reader(data: bytes) -> content.Read:

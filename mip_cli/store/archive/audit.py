@@ -10,8 +10,9 @@ from mip_cli.crypto import archive_keys, merkle_log
 from mip_cli.crypto.archive_blocks import BlockInvalid
 from mip_cli.errors import FileInvalid
 from mip_cli.progress import Progress
-from mip_cli.store.archive.archive import Archive, Found
+from mip_cli.store.archive.archive import Archive
 from mip_cli.store.archive.log import Act
+from mip_cli.store.archive.reading import Found
 
 
 @dataclass(frozen=True)
@@ -120,9 +121,9 @@ def _replay(
     for entry in archive.log:
         about: Mapping[str, Any] | None = entry.about
         if about is None:
-            if entry.act is not Act.PUT:
+            if entry.act not in (Act.PUT, Act.RESEAL):
                 raise BlockInvalid("an act other than putting was taken out of the log")
-        elif entry.act is Act.PUT:
+        elif entry.act in (Act.PUT, Act.RESEAL):
             where = (about["category"], about["path"])
             told[where] = (about["version"], about["size"], about["content"])
         elif entry.act is Act.CATEGORY:

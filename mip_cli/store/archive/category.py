@@ -19,6 +19,8 @@ class OpenCategory:
         self.list = PagedList(store, tag, state.top, linked=True)
         self.records: dict[str, tuple[int, Record, Link]] = {}
         self.free: list[int] = []
+        self.former: dict[int, bytes] = {}
+        """Keys of epochs that ended since the last commit."""
         for index, (value, link) in enumerate(self.list):
             if value is None or link is None:
                 self.free.append(index)

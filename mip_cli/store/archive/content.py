@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
+from mip_cli.crypto.aead import KEY_BYTES, Rng
 from mip_cli.crypto.archive_blocks import (
     CHUNK,
     FAN_OUT,
@@ -21,6 +23,7 @@ from mip_cli.progress import Progress, Silent
 from mip_cli.store.archive.blocks import BlockStore, damaged, fetch, fetch_one
 from mip_cli.store.archive.manifest import Record
 
+_AT_ONCE_SMALL = 256  # records
 AT_ONCE = 16
 """Chunks in memory."""
 MAX_SIZE = CHUNK * MAX_CHUNKS
@@ -95,6 +98,35 @@ def read_small(
     return found
 
 
+def resealed(
+    store: BlockStore, tag: bytes, entries: Sequence[tuple[Record, Link]], rng: Rng
+) -> Iterator[tuple[Record, Link]]:
+    """Write the contents of records anew under fresh keys; yield them with their new blocks."""
+    small = [entry for entry in entries if entry[0].chunks == 1]
+    for start in range(0, len(small), _AT_ONCE_SMALL):
+        some = small[start : start + _AT_ONCE_SMALL]
+        renewed = [(replace(record, key=rng(KEY_BYTES)), link) for record, link in some]
+        bodies = read_small(store, tag, some)
+        yield from write_small(store, tag, [r for r, _ in renewed], bodies)
+    for record, link in entries:
+        if record.chunks > 1:
+            fresh = replace(record, key=rng(KEY_BYTES))
+            pieces = read(store, tag, record, link)
+            yield fresh, write(store, tag, fresh, _buffered(pieces))
+
+
+def write_small(
+    store: BlockStore, tag: bytes, records: Sequence[Record], bodies: Sequence[bytes]
+) -> list[tuple[Record, Link]]:
+    """Seal the contents of many records of one chunk each in one go."""
+    blocks = [
+        Content(tag, record.path, record.version, 1, record.key).seal(0, body)
+        for record, body in zip(records, bodies, strict=True)
+    ]
+    store.put(blocks)
+    return [(record, block.cid) for record, block in zip(records, blocks, strict=True)]
+
+
 def chunks(store: BlockStore, record: Record, link: Link) -> list[Link]:
     """Return the chunks of a record in order."""
     if record.chunks == 1:
@@ -133,6 +165,20 @@ def _exactly(read: Read, size: int) -> bytes:
         parts.append(part)
         size -= len(part)
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _buffered(pieces: Iterator[bytes]) -> Read:
+    """Return a reader over pieces that come in sizes of their own."""
+    left = b""
+
+    def take(size: int) -> bytes:
+        nonlocal left
+        if not left:
+            left = next(pieces, b"")
+        piece, left = left[:size], left[size:]
+        return piece
+
+    return take
 
 
 def _list(store: BlockStore, cids: list[Link]) -> Link:

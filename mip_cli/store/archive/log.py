@@ -37,6 +37,9 @@ class Act(StrEnum):
     PUT = "put"
     ERASE = "erase"
     ANCHOR = "anchor"
+    GRANT = "grant"
+    REVOKE = "revoke"
+    RESEAL = "reseal"
 
 
 _MEMBERS = {
@@ -45,6 +48,9 @@ _MEMBERS = {
     Act.PUT: {"category", "content", "path", "size", "version"},
     Act.ERASE: {"category", "count"},
     Act.ANCHOR: {"chain_id", "contract", "sequence"},
+    Act.GRANT: {"category", "level", "receipt"},
+    Act.REVOKE: {"category", "receipt"},
+    Act.RESEAL: {"category", "content", "path", "size", "version"},
 }
 
 

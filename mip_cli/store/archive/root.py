@@ -49,10 +49,14 @@ class RootState:
     """Peaks of the log's Merkle tree."""
     categories: Mapping[str, CategoryState]
     """By name."""
+    grants: Top = field(default_factory=Top)
+    """The list of grants."""
 
     def encode(self) -> tuple[dict[str, object], list[Link]]:
         """Return the root's value and links."""
         links = [_require(self.log.cid)]
+        if self.grants.cid is not None:
+            links.append(self.grants.cid)
         items = []
         for name, state in sorted(self.categories.items()):
             links += [cid for cid in (state.schema, state.top.cid) if cid is not None]
@@ -73,6 +77,7 @@ class RootState:
             "at": self.at,
             "categories": items,
             "commit": self.commit,
+            "grants": {"key": self.grants.key, "length": self.grants.length},
             "log": log,
         }
         return value, links
@@ -87,13 +92,15 @@ def decode_root(value: Any, links: tuple[Link, ...]) -> RootState:
 
 
 def _decode(value: Any, links: list[Link]) -> RootState:
-    _members(value, "anchor_key", "at", "categories", "commit", "log")
+    _members(value, "anchor_key", "at", "categories", "commit", "grants", "log")
     log, items = value["log"], value["categories"]
     _members(log, "key", "length", "peaks")
     length, peaks = _number(log["length"], 1, MAX_LENGTH), tuple(log["peaks"])
     if len(peaks) != length.bit_count() or len(items) > MAX_CATEGORIES:
         raise ValueError
     log_top = Top(length, _key(log["key"]), links.pop(0))
+    _members(value["grants"], "key", "length")
+    grants = _top(value["grants"], links)
     categories: dict[str, CategoryState] = {}
     for item in items:
         name = item["name"]
@@ -109,25 +116,30 @@ def _decode(value: Any, links: list[Link]) -> RootState:
         log=log_top,
         peaks=tuple(_key(peak) for peak in peaks),
         categories=categories,
+        grants=grants,
     )
 
 
 def _category(item: Any, links: list[Link]) -> CategoryState:
     _members(item, "epoch", "epoch_key", "key", "length", "live", "name", "schema")
-    length = _number(item["length"], 0, MAX_LENGTH)
     schema_key = None if item["schema"] is None else _key(item["schema"])
     schema = None if schema_key is None else links.pop(0)
-    if (item["key"] is None) != (length == 0):
-        raise ValueError
-    top = Top(length, _key(item["key"]), links.pop(0)) if length else Top()
+    top = _top(item, links)
     return CategoryState(
         epoch=_number(item["epoch"], 0, 1 << 32),
         epoch_key=_key(item["epoch_key"]),
-        live=_number(item["live"], 0, length),
+        live=_number(item["live"], 0, top.length),
         top=top,
         schema_key=schema_key,
         schema=schema,
     )
+
+
+def _top(item: Any, links: list[Link]) -> Top:
+    length = _number(item["length"], 0, MAX_LENGTH)
+    if (item["key"] is None) != (length == 0):
+        raise ValueError
+    return Top(length, _key(item["key"]), links.pop(0)) if length else Top()
 
 
 def _members(value: Any, *names: str) -> None:
