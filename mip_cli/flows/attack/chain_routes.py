@@ -31,7 +31,7 @@ def _grants(theft: Theft) -> Iterator[tuple[Connection, PermissionGrants]]:
 
 
 def _refusal(link: Connection, call: Call, sender: str, block: str = "latest") -> str | None:
-    """Run a call without sending it; return the reason of its refusal, None when it goes through."""
+    """Run a call without sending it; return why it is refused, None when it is not."""
     try:
         link.rpc.eth_call(str(call.to), call.data, sender=sender, block=block)
     except NodeRefused as error:
@@ -69,7 +69,7 @@ def _raise_level(theft: Theft) -> Outcome:
 
 
 def control(theft: Theft) -> Outcome:
-    """Use the grant that stands, and send the holder's own act at its time: both must go through."""
+    """Use the grant that stands, and send the holder's own act at its time."""
     used = _use(theft, theft.bank, theft.bank, theft.bank.level)
     with _grants(theft) as (link, _):
         issued = theft.bank.issued

@@ -140,7 +140,7 @@ def _following(key: bytes, link: Link, data: bytes) -> Iterator[bytes]:
 
 
 def _stream(key: bytes, nonce: bytes, body: bytes) -> bytes:
-    """Decrypt as the AEAD does, leaving its tag aside; the first block of the stream is the tag's."""
+    """Decrypt as the AEAD does, leaving its tag and the block of the stream for it aside."""
     start = (1).to_bytes(4, "little") + nonce
     return Cipher(ChaCha20(key, start), mode=None).decryptor().update(body)
 

@@ -42,7 +42,7 @@ class Marks:
 
 @dataclass(frozen=True, repr=False)
 class Grantee:
-    """A grantee's own things: for those who turned thieves all of them are in the attacker's hands."""
+    """A grantee's own things; of those who turned thieves the attacker has them all."""
 
     name: str
     """As on the card."""
@@ -67,7 +67,7 @@ class Grantee:
 
 @dataclass(frozen=True)
 class Victims:
-    """What honest people do while the attacker has the store: each raises what their tools raise."""
+    """What honest people do meanwhile; each raises what their tools raise."""
 
     verify: Callable[[Mapping[Link, bytes]], object]
     """The holder runs ``mip archive verify`` on a store that holds these blocks."""

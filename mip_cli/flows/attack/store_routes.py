@@ -48,7 +48,7 @@ def _reads(
 
 
 def control(theft: Theft) -> Outcome:
-    """Read what was granted, by the same means: where this fails no other failure means anything."""
+    """Read what was granted, by the same means: else no other failure means anything."""
     blocks = theft.hoard.at("granted")
     ring = keyring_of(theft, theft.bank)
     ring.try_on(blocks)
