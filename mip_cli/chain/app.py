@@ -118,6 +118,10 @@ class App:
         data = b"".join(word(value) for value in arguments)
         return words(self._read(signature, data), 1)[0]
 
+    def ask(self, signature: str) -> bytes:
+        """Call a view without arguments; raise ``ChainRefusal`` where there is none."""
+        return self._read(signature)
+
     def _read(self, signature: str, arguments: bytes = b"") -> bytes:
         try:
             return self.rpc.eth_call(self.address, selector(signature) + arguments)

@@ -44,6 +44,8 @@ COMMANDS: dict[str, tuple[Entry, ...]] = {
         Entry("verify", "mip_cli.cli.verify:verify", "check a proof, offline or on chain"),
         Entry("kyc", "mip_cli.cli.kyc:kyc", "keep credentials, prove what they say"),
         Entry("archive", "mip_cli.cli.archive:archive", "keep records and files encrypted"),
+        Entry("grant", "mip_cli.cli.grant:grant", "let somebody read a category, see it, end it"),
+        Entry("access", "mip_cli.cli.access:access", "read what a holder granted you"),
         Entry("passport", "mip_cli.cli.passport:passport", "show what a passport holds"),
     ),
     "Come back": (

@@ -87,6 +87,20 @@ def opened(
     raises, ``UsageFault`` where there is no archive, ``BlockMissing``, ``BlockDamaged``.
     """
     unlocked = passport_file.unlock(settings, name, factors, progress).unlocked
+    with attached(settings, name, unlocked, progress, create=create) as session:
+        yield session
+
+
+@contextmanager
+def attached(
+    settings: Settings,
+    name: str,
+    unlocked: Unlocked,
+    progress: Progress,
+    *,
+    create: str | None = None,
+) -> Iterator[Session]:
+    """Open the archive of a passport that was opened before; as ``opened``."""
     home = head.home_of(settings.data_dir, name)
     if create is None and not head.head_path(home).exists():
         head.read_head(home)

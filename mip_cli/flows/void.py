@@ -7,32 +7,29 @@ link them to each other. The proof names the payer and never the anchor.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mip_cli.chain.app import App
 from mip_cli.chain.epochs import ADVANCED, advance_payload
 from mip_cli.chain.history import leaf_history
 from mip_cli.chain.logs import headers, read_logs
-from mip_cli.chain.registry import GRACE, KEY_LEVEL
+from mip_cli.chain.registry import GRACE
 from mip_cli.chain.values import Receipt
 from mip_cli.config import Settings
 from mip_cli.crypto import commitments
-from mip_cli.crypto.binding import message_of, scope_of, word
+from mip_cli.crypto.binding import scope_of, word
 from mip_cli.crypto.plaintext import is_readable
 from mip_cli.errors import AppUntrusted, Negative, UsageFault
-from mip_cli.flows import membership
+from mip_cli.flows import app_proof
+from mip_cli.flows.app_proof import ForApp
 from mip_cli.flows.holding import Holding, hold
-from mip_cli.flows.leaf_proof import VALIDITY, prove_witness, witness_of
 from mip_cli.flows.passport_file import Factors
-from mip_cli.flows.passport_keys import CIRCUIT
 from mip_cli.flows.sending import Purse
 from mip_cli.flows.spans import duration
-from mip_cli.models import Kind, Presentation
 from mip_cli.progress import Progress
 from mip_cli.store.secrets_codec import Pseudonym
 from mip_cli.units import Address
-from mip_cli.zk.artifacts import load_circuit, require_fit
-from mip_cli.zk.prover import Prover, choose_prover
+from mip_cli.zk.prover import Prover
 
 
 @dataclass(frozen=True)
@@ -116,7 +113,8 @@ class _Run:
         epoch = link.epochs.epoch_of(nullifier)
         if since is not None and epoch and self._advanced_after(nullifier, since + GRACE):
             return Voided(app, purpose, epoch, None)
-        shown = self._show(pseudonym, scope, nullifier, epoch)
+        act = ForApp(app, purpose, link.epochs.address, advance_payload(app, purpose), epoch)
+        shown = app_proof.show(holding, act, self.purse.signer.address, self.prover)
         holding.progress.step(f"voiding what was granted at {app}")
         receipt = sender.send(
             _label(link.epochs.address, nullifier, epoch),
@@ -132,37 +130,6 @@ class _Run:
         logs = read_logs(link.rpc, link.epochs.address, topics, link.deployment.block, last)
         times = headers(link.rpc, [block for block, _ in logs])
         return any(block.time >= moment for block in times.values())
-
-    def _show(self, pseudonym: Pseudonym, scope: int, nullifier: int, epoch: int) -> Presentation:
-        holding, link = self.holding, self.holding.link
-        app, purpose = pseudonym.app, pseudonym.purpose
-        payer = self.purse.signer.address
-        deadline = int(link.clock()) + VALIDITY
-        message = message_of(
-            link.chain_id,
-            link.epochs.address,
-            beneficiary=payer,
-            payload=advance_payload(app, purpose),
-            nonce=epoch,
-            deadline=deadline,
-        )
-        artifacts = load_circuit(holding.settings, CIRCUIT)
-        require_fit(artifacts, link.chain_id)
-        kinds = frozenset({Kind.FACE, Kind.PASSWORD})
-        bare = witness_of(holding.content, holding.opened, kinds, scope=scope, message=message)
-        way = membership.path(holding.settings, link, bare.leaf, holding.progress, newest=False)
-        holding.progress.step("proving")
-        witness = replace(bare, path=way)
-        proof = prove_witness(artifacts, witness, self.prover or choose_prover(holding.settings))
-        return Presentation(
-            root=witness.root,
-            level=KEY_LEVEL,
-            nullifier=commitments.nullifier(witness.secret, witness.anchor, scope),
-            beneficiary=payer,
-            nonce=epoch,
-            deadline=deadline,
-            proof=tuple(proof.evm_words()),
-        )
 
 
 def _label(epochs: Address, nullifier: int, epoch: int) -> str:

@@ -13,6 +13,7 @@ from mip_cli.progress import Progress
 from mip_cli.store.archive.archive import Archive
 from mip_cli.store.archive.log import Act
 from mip_cli.store.archive.reading import Found
+from mip_cli.store.archive.view_reader import ViewReader
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,26 @@ def audit(archive: Archive, progress: Progress) -> Audit:
                 )
             count, size = count + 1, size + length
             progress.advance(count, total)
+    _require_views(archive)
     if told or added:
         raise ArchiveContradicts("the log tells of something that the manifests lack")
     return Audit(count, size, len(archive.log), archive.log.root, anchors)
+
+
+def _require_views(archive: Archive) -> None:
+    """Open what each grant's key opens, and read what it alone leads to."""
+    for record in archive.grants:
+        if record.view is None:
+            continue
+        if record.epoch != archive.state_of(record.category).epoch:
+            raise ArchiveContradicts(f"the view of {record.name} is of an epoch that ended")
+        key = archive.grant_key(record.category, record.id)
+        level = record.receipt.level
+        view = ViewReader(archive.store, record.place, record.view, key, level)
+        for shown in view.records():
+            if level == 2:
+                for _ in view.read(shown):
+                    pass
 
 
 def anchor_notes(archive: Archive, hashes: list[bytes]) -> tuple[AnchorNote, ...]:

@@ -36,6 +36,7 @@ _MEMBERS = {
     "number",
     "receipt",
     "state",
+    "store",
 }
 
 
@@ -53,13 +54,12 @@ class Ending(StrEnum):
     """How a grant ended."""
 
     REVOKED = "revoked"
+    """By the holder, or renounced by the grantee."""
     REPLACED = "replaced"
     """Another grant to the same grantee took its place."""
     VOID = "void"
     """The epoch of its pseudonym advanced."""
     EXPIRED = "expired"
-    RENOUNCED = "renounced"
-    """By the grantee."""
     DROPPED = "dropped"
     """It never reached the chain."""
 
@@ -84,6 +84,8 @@ class GrantRecord:
     """Of the newest bundle; 0 before there is one."""
     view: Link | None = None
     """What its key opens; None at level 0 and once ended."""
+    store: str | None = None
+    """Where bundles say that the blocks can be had."""
     accesses: tuple[bytes, ...] = ()
     """Access receipts that the grantee handed back."""
 
@@ -216,6 +218,7 @@ def _encode(record: GrantRecord) -> dict[str, object]:
         "number": record.number,
         "receipt": grant_consent.FORM.encode(record.receipt),
         "state": record.state.value,
+        "store": record.store,
     }
 
 
@@ -234,6 +237,7 @@ def _decode(value: Any, links: list[Link]) -> GrantRecord:
         epoch=value["epoch"],
         number=value["number"],
         view=links[0] if links else None,
+        store=value["store"],
         accesses=accesses,
     )
     numbers = (record.epoch, record.number)
@@ -243,6 +247,7 @@ def _decode(value: Any, links: list[Link]) -> GrantRecord:
         and type(record.bundle_seed) is bytes
         and len(record.bundle_seed) == KEY_BYTES
         and all(type(n) is int and 0 <= n < 1 << 32 for n in numbers)
+        and (record.store is None or isinstance(record.store, str))
         and (record.state is GrantState.ENDED) == (ending is not None)
         and len(accesses) <= MAX_ACCESSES
         and all(type(a) is bytes and len(a) <= MAX_ACCESS for a in accesses)

@@ -66,6 +66,11 @@ class ViewReader:
         return content.read(self._store, self._content.tag, shown.record, shown.link)
 
     @property
+    def encoded(self) -> bytes:
+        """The numbers of level 1 as they came."""
+        return self._content.aggregates or b""
+
+    @property
     def aggregates(self) -> Any:
         """The numbers of level 1; None at other levels."""
         if self._content.aggregates is None:

@@ -1,0 +1,162 @@
+"""Two installed ``mip``: a holder lets an institution and two apps read, and ends it."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from mip_cli.chain.devnet import DEVELOPER, developer_signer
+from mip_cli.chain.tx import Sender
+from mip_cli.chain.values import Call
+from mip_cli.crypto.binding import keccak256
+from mip_cli.store.journal import FileJournal
+from tests.e2e.conftest import Chain, Device, Holder, Result, new_device
+
+CANARY = "canary-0815-name"
+ACCOUNT = "5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a"
+"""Key of the third of the well-known test accounts, funded on every local chain."""
+PASSWORD = "the password of a grantee"  # noqa: S105 - of a test
+
+
+def mip(holder: Holder, *what: str | Path) -> Result:
+    """Run a command with the holder's keys."""
+    keys = ("--image", holder.again, "--passport", holder.name, "--password-file", "-")
+    return holder.device.mip(*what, *keys, stdin=holder.password)
+
+
+@dataclass(frozen=True)
+class Institution:
+    """A grantee on a device of its own."""
+
+    device: Device
+    key_file: Path
+
+    def mip(self, *what: str | Path) -> Result:
+        return self.device.mip("access", *what, "--password-file", "-", stdin=PASSWORD)
+
+    def open(self, bundle: Path, car: Path, out: str, *more: str | Path) -> Result:
+        command = ("open", bundle, "--car", car, "--out", self.device.out / out, "--json")
+        return self.mip(*command, "--key-file", self.key_file, *more)
+
+
+@pytest.fixture
+def institution(tmp_path: Path, chain: Chain) -> Institution:
+    device = new_device(tmp_path / "institution", chain)
+    key_file = device.out / "account.key"
+    key_file.write_text(ACCOUNT)
+    key_file.chmod(0o600)
+    return Institution(device, key_file)
+
+
+@pytest.fixture
+def keeper(newcomer: Holder) -> Holder:
+    """An enrolled holder with six finance records and three of health."""
+    newcomer.enroll().succeeded()
+    out = newcomer.device.out
+    lines = [json.dumps({"holder": CANARY, "income": 1000 * n, "kind": "salary"}) for n in range(6)]
+    (out / "pay.jsonl").write_text("\n".join(lines))
+    (out / "visits.jsonl").write_text("\n".join(f'{{"patient": "{CANARY}"}}' for _ in range(3)))
+    for name, category in (("pay.jsonl", "finance"), ("visits.jsonl", "health")):
+        put = ("archive", "put", out / name, "--lines", "--category", category)
+        mip(newcomer, *put).succeeded()
+        (out / name).unlink()
+    return newcomer
+
+
+def card_of(institution: Institution, *more: str) -> Path:
+    card = institution.device.out / "card.json"
+    command = ("init", "--title", "Acme Bank", "--purpose", "judge a loan", "-o", card, "--json")
+    institution.mip(*command, "--key-file", institution.key_file, *more).succeeded()
+    return card
+
+
+def issue(holder: Holder, card: Path, level: int, name: str, *more: str | Path) -> Result:
+    out = holder.device.out
+    return mip(
+        holder,
+        *("grant", "issue", card, "--category", "finance", "--level", str(level), "--name", name),
+        *("-o", out / f"{name}.json", "--car", out / f"{name}.car", "--yes", "--json", *more),
+    )
+
+
+def test_grant__the_whole_way(keeper: Holder, institution: Institution) -> None:
+    holder, out = keeper, keeper.device.out
+    card = card_of(institution)
+    refused = mip(
+        holder, "grant", "issue", card, "--category", "finance", "--level", "2", "-o", "x"
+    )
+    refused.refused(2, "needs your consent")
+    assert "judge a loan" in refused.err
+    assert "without the members that name you" in refused.err
+
+    receipt, page = out / "receipt.json", out / "receipt.html"
+    more = ("--uses", "2", "--receipt", receipt, "--page", page)
+    issued = issue(holder, card, 2, "acme", *more).succeeded().json
+    bundle, car = out / "acme.json", out / "acme.car"
+    assert issued["transaction"]["gas_used"] > 0
+    assert "judge a loan" in page.read_text()
+    issue(holder, card, 2, "acme", "--force").refused(2, "called acme already")
+    checked = holder.device.mip("grant", "check", receipt, "--json").succeeded().json
+    assert (checked["in_force"], checked["uses_left"]) == (True, 2)
+
+    # the grantee has bundle, blocks, chain and his own key, nothing else
+    opened = institution.open(bundle, car, "records").succeeded().json
+    assert (opened["records"], opened["uses_left"]) == (6, 1)
+    shown = sorted((institution.device.out / "records").iterdir())
+    incomes = sorted(json.loads(path.read_text())["income"] for path in shown)
+    assert incomes == [0, 1000, 2000, 3000, 4000, 5000]
+    assert all(CANARY not in path.read_text() for path in shown)
+
+    # the holder sees it, and the receipt that he is given
+    access = Path(opened["access_receipt"])
+    seen = mip(holder, "grant", "receipts", "acme", "--json").succeeded().json["uses"]
+    assert [use["receipt"] for use in seen] == [None]
+    given = mip(holder, "grant", "receipts", "acme", "--add", access, "--json").succeeded().json
+    assert [use["access"] for use in given["uses"]] == [opened["access"]]
+    assert given["uses"][0]["receipt"] == opened["access"]
+    forged = out / "forged.json"
+    forged.write_bytes(access.read_bytes().replace(b'"number": 1', b'"number": 2'))
+    mip(holder, "grant", "receipts", "acme", "--add", forged).refused(3, "changed or damaged")
+
+    # ended: the chain refuses, and the keys of what comes next are others
+    revoked = mip(holder, "grant", "revoke", "acme", "--yes", "--json").succeeded().json
+    assert revoked["receipt"]["gas_used"] > 0
+    institution.open(bundle, car, "again").refused(1, "nothing is granted")
+    assert not (institution.device.out / "again").exists()
+    holder.device.mip("grant", "check", bundle).refused(1, "nothing is granted")
+    mip(holder, "archive", "verify", "--offline").succeeded()
+    for device in (holder.device, institution.device):
+        for path, content in device.files().items():
+            assert CANARY.encode() not in content, path
+
+
+def test_grant__to_a_contract__which_uses_it(
+    keeper: Holder, institution: Institution, chain: Chain
+) -> None:
+    card = institution.device.out / "card.json"
+    made = ("init", "--title", "Lender", "--contract", "Lender", "-o", card, "--json", "--hybrid")
+    key_hash = institution.mip(*made).succeeded().json["key_hash"]
+    issue(keeper, card, 2, "loan").refused(3, "another key than the card")
+    state_key(chain, keeper.device, bytes.fromhex(key_hash[2:]))
+    issue(keeper, card, 2, "loan").succeeded()
+    bundle, car = keeper.device.out / "loan.json", keeper.device.out / "loan.car"
+    command = ("open", bundle, "--car", car, "--out", institution.device.out / "got", "--json")
+    institution.mip(*command).refused(1, "has not used the grant")
+    app = ("--app", "Lender", "--call", "apply(uint256)", "--arg", "1000")
+    keeper.prove("--send", app=app).succeeded()
+    assert institution.mip(*command).succeeded().json["records"] == 6
+    again = (*command[:5], institution.device.out / "more", "--json")
+    institution.mip(*again).refused(1, "used up")
+
+
+def state_key(chain: Chain, device: Device, key: bytes) -> None:
+    """Have the operator of the lender state the key that grants are sealed to."""
+    with closing(chain.client()) as rpc:
+        signer = developer_signer(DEVELOPER)
+        sender = Sender(rpc, signer, FileJournal(device.tmp / "operator"), rpc.chain_id())
+        data = keccak256(b"set_key(bytes32)")[:4] + key
+        sender.send("key", Call(chain.address("Lender"), data))  # type: ignore[arg-type]
