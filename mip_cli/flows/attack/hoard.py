@@ -99,6 +99,7 @@ def transactions(rpc: RpcClient, number: int) -> Iterator[Transaction]:
 
 def put_in_place(folder: Path, blocks: Mapping[Link, bytes]) -> None:
     """Make a folder hold these blocks and no others, as whoever runs the store can."""
+    files.ensure_private_dir(folder)
     for file in list(folder.rglob("b*")):
         if file.is_file():
             file.unlink()

@@ -84,9 +84,9 @@ class Keyring:
             self.add(fresh)
             todo = self.keys - before
 
-    def sees(self, marks: Iterable[bytes]) -> list[bytes]:
-        """Return those of some strings that stand in what was opened."""
-        texts = [plain for found in self.opened.values() for plain in found]
+    def sees(self, marks: Iterable[bytes], blocks: Iterable[Link]) -> list[bytes]:
+        """Return those of some strings that stand in what was opened of some blocks."""
+        texts = [plain for link in blocks for plain in self.opened.get(link, ())]
         return [mark for mark in marks if any(mark in text for text in texts)]
 
 

@@ -1,4 +1,4 @@
-"""Ways to know a person again: whatever two grants, or a grant and the enrolment, have in common."""
+"""Ways to know a person again: whatever two grants, or grant and enrolment, have in common."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from mip_cli.config import Settings
 from mip_cli.crypto.cid import Link
 from mip_cli.crypto.grant_kem import KemKeys
 from mip_cli.flows.attack.hoard import Hoard, Transaction
+from mip_cli.flows.attack.keyring import Keyring
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,10 @@ class Theft:
     """What tells a record that was read."""
     twins: tuple[Link, Link]
     """Blocks of two records in one category, one much longer than the other."""
-    victims: Victims = field(repr=False, kw_only=True)
+    victims: Victims = field(repr=False)
     """What the honest do."""
+    rings: dict[tuple[str, ...], Keyring] = field(default_factory=dict, repr=False)
+    """Every key that thieves have, by their names; filled as it is needed."""
 
 
 @dataclass(frozen=True)

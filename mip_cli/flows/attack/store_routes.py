@@ -39,20 +39,28 @@ def _unsealed(bundle: grant_bundle.Bundle, thief: Grantee) -> bytes | None:
 def _reads(
     theft: Theft, blocks: Mapping[Link, bytes], marks: Iterable[bytes], *thieves: Grantee
 ) -> Outcome:
-    ring = keyring_of(theft, *thieves)
-    ring.try_on(blocks)
+    """Look for strings in some blocks, with all keys that the thieves ever had or found."""
+    ring = _full_ring(theft, *thieves)
     wanted = list(marks)
-    seen = ring.sees(wanted)
-    count = f"{len(ring.keys)} keys on {len(blocks)} blocks opened {len(ring.opened)}"
-    return Outcome(bool(seen), f"{count}; of {len(wanted)} strings looked for {len(seen)} were in")
+    opened = len(ring.opened.keys() & blocks.keys())
+    seen = ring.sees(wanted, blocks)
+    count = f"{len(ring.keys)} keys open {opened} of {len(blocks)} blocks"
+    return Outcome(bool(seen), f"{count}; of {len(wanted)} strings looked for {len(seen)} are in")
+
+
+def _full_ring(theft: Theft, *thieves: Grantee) -> Keyring:
+    """Return the keyring of thieves who kept every block that ever lay in the store."""
+    names = tuple(sorted(one.name for one in thieves))
+    if names not in theft.rings:
+        ring = keyring_of(theft, *thieves)
+        ring.try_on(theft.hoard.blocks)
+        theft.rings[names] = ring
+    return theft.rings[names]
 
 
 def control(theft: Theft) -> Outcome:
     """Read what was granted, by the same means: else no other failure means anything."""
-    blocks = theft.hoard.at("granted")
-    ring = keyring_of(theft, theft.bank)
-    ring.try_on(blocks)
-    seen = ring.sees(theft.marks.granted)
+    seen = _full_ring(theft, theft.bank).sees(theft.marks.granted, theft.hoard.at("granted"))
     whole = len(seen) == len(theft.marks.granted)
     return Outcome(whole, f"{len(seen)} of {len(theft.marks.granted)} granted members were read")
 
@@ -76,8 +84,7 @@ def _together(theft: Theft) -> Outcome:
 
 
 def _manifest_of_another(theft: Theft) -> Outcome:
-    ring = keyring_of(theft, theft.bank)
-    ring.try_on(theft.hoard.blocks)
+    ring = _full_ring(theft, theft.bank)
     foreign = _views(theft.broker) | _views(theft.clinic) | _views(theft.sleeper)
     opened = foreign & set(ring.opened)
     return Outcome(bool(opened), f"{len(opened)} of {len(foreign)} views of others opened")
