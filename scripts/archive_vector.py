@@ -176,10 +176,10 @@ class _Defects:
         b32 = "b" + base64.b32encode(other).decode().rstrip("=").lower()
         b32s = "b" + base64.b32encode(sha512).decode().rstrip("=").lower()
         return [
-            ("another base", "z" + text[1:], "not a CID in base32"),
-            ("upper case", text.upper(), "not a CID in base32"),
-            ("another codec", b32, "not a CIDv1"),
-            ("another hash", b32s, "not a CIDv1"),
+            ("another base", "z" + text[1:], "not a content id in base32"),
+            ("upper case", text.upper(), "not a content id in base32"),
+            ("another codec", b32, "not the content id"),
+            ("another hash", b32s, "not the content id"),
             ("cut short", text[:-8], ""),
             ("bits after the end", text[:-1] + chr(ord(text[-1]) + 1), ""),
         ]
@@ -206,7 +206,7 @@ class _Defects:
             (
                 "link to another codec",
                 (good[: tag + 6] + b"\x70" + good[tag + 7 :]).hex(),
-                "not a CIDv1",
+                "not the content id",
             ),
             ("bytes for links", (b"\xa2\x61d\x44data\x61l\x40").hex(), "another shape"),
         ]

@@ -12,6 +12,7 @@ from pathlib import Path
 import archive_vector
 import click
 import credential_vector
+import grant_vector
 import keyfile_vector
 
 from mip_cli.crypto import binding, commitments, guardian_set
@@ -62,6 +63,7 @@ def documents() -> dict[str, object]:
         "credentials.json": credential_vector.document(),
         "guardian.json": _guardian(),
         "archive.json": archive_vector.document(),
+        "grants.json": grant_vector.document(),
         "keyfile.json": keyfile_vector.document(),
         "passport.json": _passport(),
         "poseidon.json": _poseidon(),

@@ -56,11 +56,14 @@ def text(link: Link) -> str:
 
 def parse(written: str) -> Link:
     """Read an id in its one spelling; raise ``ValueError`` for any other kind or form."""
-    body = written.removeprefix(_BASE32).upper()
+    if not written.startswith(_BASE32) or written != written.lower():
+        raise ValueError("not a content id in base32")
+    body = written[1:].upper()
     try:
-        found = checked(base64.b32decode(body + "=" * (-len(body) % 8)))
+        raw = base64.b32decode(body + "=" * (-len(body) % 8))
     except ValueError:
-        raise ValueError("not a content id of these kinds") from None
+        raise ValueError("not a content id in base32") from None
+    found = checked(raw)
     if text(found) != written:
         raise ValueError("not a content id in its one spelling")
     return found

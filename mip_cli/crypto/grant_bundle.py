@@ -22,7 +22,8 @@ MAX_PROOF = 192 * 1024
 MAX_STORE = 1024
 """Bytes of the place where the blocks can be had."""
 
-_SIGNED = b"mip grant bundle/1"
+SIGNED = b"mip grant bundle/1"
+"""Label of the signature."""
 _SEALED = b"mip grant key/1\0"
 _BEFORE_KEY = ("receipt", "number", "epoch", "view", "store", "made", "kem")
 _WRAPPED_BYTES = KEY_BYTES + TAG_BYTES
@@ -62,15 +63,15 @@ class Bundle:
 def seal(bundle: Bundle, key: bytes | None, public: bytes, signer: SignerKeys) -> Bundle:
     """Seal the view's key to the grantee and sign; ``bundle`` comes without either."""
     if key is not None:
-        encapsulated, wrapped = grant_kem.seal(bundle.kem, public, key, _info(bundle))
+        encapsulated, wrapped = grant_kem.seal(bundle.kem, public, key, info_of(bundle))
         bundle = replace(bundle, encapsulated=encapsulated, wrapped=wrapped)
-    return replace(bundle, signature=grant_signing.sign(signer, _SIGNED, _unsigned(bundle)))
+    return replace(bundle, signature=grant_signing.sign(signer, SIGNED, unsigned_of(bundle)))
 
 
 def is_signed(bundle: Bundle) -> bool:
     """Tell whether the key that the receipt names signed the bundle."""
     return grant_signing.is_signed(
-        bundle.receipt.bundle_key, _SIGNED, _unsigned(bundle), bundle.signature
+        bundle.receipt.bundle_key, SIGNED, unsigned_of(bundle), bundle.signature
     )
 
 
@@ -81,16 +82,18 @@ def open_key(bundle: Bundle, keys: KemKeys) -> bytes:
     """
     if bundle.encapsulated is None or bundle.wrapped is None or bundle.kem is not keys.kem:
         raise NotAuthentic
-    return grant_kem.unseal(keys, bundle.encapsulated, bundle.wrapped, _info(bundle))
+    return grant_kem.unseal(keys, bundle.encapsulated, bundle.wrapped, info_of(bundle))
 
 
-def _info(bundle: Bundle) -> bytes:
+def info_of(bundle: Bundle) -> bytes:
+    """Return what the sealed key is bound to."""
     members = _write(bundle)
     bound = {name: members[name] for name in _BEFORE_KEY}
     return _SEALED + hashlib.sha256(jsontext.canonical(bound)).digest()
 
 
-def _unsigned(bundle: Bundle) -> Mapping[str, object]:
+def unsigned_of(bundle: Bundle) -> Mapping[str, object]:
+    """Return the members that the signature is over."""
     members = _write(bundle)
     del members["signature"]
     return members

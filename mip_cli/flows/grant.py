@@ -134,7 +134,8 @@ def issue(
         elif record.state is GrantState.GRANTED or not _fits(record, wish):
             raise UsageFault(
                 f"there is a grant called {wish.name} already",
-                hint="choose another --name, or see it: mip grant list",
+                hint=f"choose another --name, or make its bundle again: mip grant refresh "
+                f"{wish.name}",
             )
         sent = run.announce(record, purse)
         record = replace(_now(run, record), state=GrantState.GRANTED)
@@ -290,7 +291,8 @@ def receipts(
         link = run.holding.link
         progress.step("reading what the chain says")
         uses = _uses(run, link, record)
-        known = [_accept(record, data, uses) for data in (*record.accesses, *handed)]
+        known = [grant_access.FORM.decode(data) for data in record.accesses]
+        known += [_accept(record, data, uses) for data in handed]
         kept = {one.id: one for one in known}
         documents = tuple(grant_access.FORM.encode(one) for one in kept.values())
         if documents != record.accesses:
