@@ -174,11 +174,13 @@ def use(nullifier: uint256, category: bytes32, level: uint256, access: bytes32):
 
 
 @view
+@reentrant
 @external
 def check(nullifier: uint256, category: bytes32, level: uint256) -> uint256:
     """
     @notice Reverts unless the holder of a pseudonym granted the sender this level and nothing ended
             it.
+    @dev Free of the lock, which saves its reading: a grant is one word, and each act writes it last.
     @param nullifier The holder's pseudonym at the sender.
     @param category keccak256 of the category's name.
     @param level The level that is needed.
