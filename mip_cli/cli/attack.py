@@ -50,9 +50,12 @@ def attack(settings: Settings, photos: Path | None, as_json: bool) -> None:
     """
     with _render.TerminalProgress(quiet=as_json) as progress:
         report = flow.attack(settings, photos, _Teller(quiet=as_json), progress)
-    _io.emit(
-        _document(report), schema=SCHEMA, as_json=as_json, text=lambda: _summary(report)
-    )
+    conclude(report, as_json=as_json)
+
+
+def conclude(report: Report, *, as_json: bool) -> None:
+    """Print what came of it; leave with an exit code of its own when there was a breach."""
+    _io.emit(_document(report), schema=SCHEMA, as_json=as_json, text=lambda: _summary(report))
     if report.breaches:
         names = ", ".join(one.name for one in report.breaches)
         print_line("error", f"{len(report.breaches)} routes succeeded that must not: {names}")
