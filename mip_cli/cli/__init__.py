@@ -63,6 +63,7 @@ COMMANDS: dict[str, tuple[Entry, ...]] = {
     ),
     "Get started": (
         Entry("demo", "mip_cli.cli.demo:demo", "play the whole story on real photos"),
+        Entry("attack", "mip_cli.cli.attack:attack", "try to get more than was granted"),
         Entry("completion", "mip_cli.cli.completion:completion", "print a shell completion script"),
     ),
 }

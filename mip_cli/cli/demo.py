@@ -12,11 +12,15 @@ from mip_cli.cli._options import example, json_option, with_settings
 from mip_cli.config import Settings
 from mip_cli.errors import CheckFailed
 from mip_cli.flows import demo as passport_chapter
-from mip_cli.flows import demo_recovery
+from mip_cli.flows import demo_archive, demo_recovery
 from mip_cli.flows.demo_stage import Scene
 
 SCHEMA = "mip.demo/1"
-CHAPTERS = {"passport": passport_chapter.passport, "recovery": demo_recovery.recovery}
+CHAPTERS = {
+    "passport": passport_chapter.passport,
+    "recovery": demo_recovery.recovery,
+    "archive": demo_archive.chapter,
+}
 
 
 class _Teller:

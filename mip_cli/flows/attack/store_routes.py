@@ -1,0 +1,225 @@
+"""Ways in through the store: blocks, keys and files, with everything that was ever public."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from mip_cli.crypto import grant_bundle
+from mip_cli.crypto.aead import NotAuthentic
+from mip_cli.crypto.cid import Link
+from mip_cli.errors import MipError
+from mip_cli.flows.attack.hoard import flip
+from mip_cli.flows.attack.keyring import Keyring
+from mip_cli.flows.attack.model import Grantee, Outcome, Route, Theft
+
+
+def keyring_of(theft: Theft, *thieves: Grantee) -> Keyring:
+    """Return every key that grantees have: what was sealed to them, and what follows from it."""
+    bundles = [
+        grant_bundle.FORM.decode(data)
+        for one in (theft.bank, theft.broker, theft.clinic, theft.stranger, theft.sleeper)
+        for data in one.bundles
+    ]
+    ring = Keyring(receipts=tuple({bundle.receipt.id for bundle in bundles}))
+    for thief in thieves:
+        ring.add([thief.keys.private])
+        for bundle in bundles:
+            key = _unsealed(bundle, thief)
+            ring.add([] if key is None else [key])
+    return ring
+
+
+def _unsealed(bundle: grant_bundle.Bundle, thief: Grantee) -> bytes | None:
+    try:
+        return grant_bundle.open_key(bundle, thief.keys)
+    except NotAuthentic:
+        return None
+
+
+def _reads(
+    theft: Theft, blocks: Mapping[Link, bytes], marks: Iterable[bytes], *thieves: Grantee
+) -> Outcome:
+    """Look for strings in some blocks, with all keys that the thieves ever had or found."""
+    ring = _full_ring(theft, *thieves)
+    wanted = list(marks)
+    opened = len(ring.opened.keys() & blocks.keys())
+    seen = ring.sees(wanted, blocks)
+    count = f"{len(ring.keys)} keys open {opened} of {len(blocks)} blocks"
+    return Outcome(bool(seen), f"{count}; of {len(wanted)} strings looked for {len(seen)} are in")
+
+
+def _full_ring(theft: Theft, *thieves: Grantee) -> Keyring:
+    """Return the keyring of thieves who kept every block that ever lay in the store."""
+    names = tuple(sorted(one.name for one in thieves))
+    if names not in theft.rings:
+        ring = keyring_of(theft, *thieves)
+        ring.try_on(theft.hoard.blocks)
+        theft.rings[names] = ring
+    return theft.rings[names]
+
+
+def control(theft: Theft) -> Outcome:
+    """Read what was granted, by the same means: else no other failure means anything."""
+    seen = _full_ring(theft, theft.bank).sees(theft.marks.granted, theft.hoard.at("granted"))
+    whole = len(seen) == len(theft.marks.granted)
+    return Outcome(whole, f"{len(seen)} of {len(theft.marks.granted)} granted members were read")
+
+
+def _other_category(theft: Theft) -> Outcome:
+    return _reads(theft, theft.hoard.blocks, theft.marks.health, theft.bank)
+
+
+def _never_granted(theft: Theft) -> Outcome:
+    return _reads(theft, theft.hoard.blocks, theft.marks.identity, theft.bank, theft.broker)
+
+
+def _left_out(theft: Theft) -> Outcome:
+    return _reads(theft, theft.hoard.blocks, theft.marks.left_out, theft.bank)
+
+
+def _together(theft: Theft) -> Outcome:
+    return _reads(
+        theft, theft.hoard.blocks, theft.marks.health, theft.bank, theft.broker, theft.sleeper
+    )
+
+
+def _manifest_of_another(theft: Theft) -> Outcome:
+    ring = _full_ring(theft, theft.bank)
+    foreign = _views(theft.broker) | _views(theft.clinic) | _views(theft.sleeper)
+    opened = foreign & set(ring.opened)
+    return Outcome(bool(opened), f"{len(opened)} of {len(foreign)} views of others opened")
+
+
+def _views(grantee: Grantee) -> set[Link]:
+    found = (grant_bundle.FORM.decode(data).view for data in grantee.bundles)
+    return {view for view in found if view is not None}
+
+
+def _unseal_another(theft: Theft) -> Outcome:
+    tried = opened = 0
+    for bundle in (grant_bundle.FORM.decode(data) for data in theft.clinic.bundles):
+        for thief in (theft.bank, theft.broker, theft.sleeper):
+            tried += 1
+            opened += _unsealed(bundle, thief) is not None
+    return Outcome(opened > 0, f"{tried} private keys on the clinic's sealed keys opened {opened}")
+
+
+def _after_revocation(theft: Theft) -> Outcome:
+    blocks = theft.hoard.at("put after the revocation")
+    return _reads(theft, blocks, theft.marks.later, theft.broker)
+
+
+def _before_lazy(theft: Theft) -> Outcome:
+    blocks = theft.hoard.at("put after the revocation")
+    return _reads(theft, blocks, theft.marks.granted, theft.broker)
+
+
+def _after_eager(theft: Theft) -> Outcome:
+    blocks = theft.hoard.at("encrypted anew")
+    marks = (*theft.marks.granted, *theft.marks.left_out, *theft.marks.later)
+    return _reads(theft, blocks, marks, theft.broker)
+
+
+def _copies(theft: Theft) -> Outcome:
+    return _reads(theft, theft.hoard.at("granted"), theft.marks.granted, theft.broker)
+
+
+def _erased(theft: Theft) -> Outcome:
+    blocks = theft.hoard.at("erased")
+    return _reads(theft, blocks, theft.marks.erased, theft.bank, theft.broker)
+
+
+def _sizes(theft: Theft) -> Outcome:
+    short, long = (len(theft.hoard.blocks[link]) for link in theft.twins)
+    return Outcome(short != long, f"blocks of {short} and {long} bytes")
+
+
+def _counts(theft: Theft) -> Outcome:
+    before, after = (theft.hoard.moments[m] for m in ("granted", "put after the revocation"))
+    return Outcome(
+        before != after, f"{len(after - before)} blocks came and {len(before - after)} went"
+    )
+
+
+def _tried(act: Callable[[], object]) -> Outcome:
+    try:
+        act()
+    except MipError as error:
+        return Outcome(False, f"refused: {error.message}")
+    return Outcome(True, "accepted")
+
+
+def _roll_back_store(theft: Theft) -> Outcome:
+    return _tried(lambda: theft.victims.verify(theft.hoard.at("granted")))
+
+
+def _roll_back_all(theft: Theft) -> Outcome:
+    return _tried(theft.victims.verify_older_copy)
+
+
+def _swap_blocks(theft: Theft) -> Outcome:
+    """Put finance where the clinic looks for health, and change one bit."""
+    blocks = theft.hoard.at("granted")
+    wrong = dict(blocks)
+    for view in _views(theft.clinic) & set(blocks):
+        wrong[view] = next(data for link, data in blocks.items() if link in _views(theft.bank))
+    swapped = _tried(lambda: theft.victims.read_clinic(wrong))
+    changed = {link: flip(data) for link, data in blocks.items()}
+    bent = _tried(lambda: theft.victims.read_clinic(changed))
+    return Outcome(swapped.succeeded or bent.succeeded, f"{swapped.detail}; {bent.detail}")
+
+
+STORE_ROUTES = (
+    Route(
+        "other-category",
+        "read health with the finance grant's key and all that follows from it",
+        _other_category,
+    ),
+    Route("never-granted", "read a category that nobody was granted", _never_granted),
+    Route("members-left-out", "read the identity members that level 2 leaves out", _left_out),
+    Route("thieves-together", "three grantees put their keys together for health", _together),
+    Route("manifest-of-another", "open the view of another grantee", _manifest_of_another),
+    Route(
+        "key-of-another",
+        "unseal the clinic's key with the private keys of thieves",
+        _unseal_another,
+    ),
+    Route(
+        "keys-across-epochs",
+        "after a revocation read what was put since, with the keys of before",
+        _after_revocation,
+    ),
+    Route(
+        "lazy-revocation",
+        "after a lazy revocation read what was there before",
+        _before_lazy,
+        limit="a lazy revocation does not encrypt anew what a grantee of level 3 had keys for; "
+        "mip grant revoke --eager does (docs/protocol.md, section 17)",
+    ),
+    Route(
+        "old-manifest-after-eager",
+        "after an eager revocation read from the store with every key of before",
+        _after_eager,
+    ),
+    Route(
+        "copies-kept",
+        "read copies of blocks that were kept before the eager revocation",
+        _copies,
+        limit="what was read or copied while the grant stood is not recalled (section 17)",
+    ),
+    Route("erased-record", "read a record that was erased, from the store", _erased),
+    Route("sizes", "tell a short record from one six times as long by its block", _sizes),
+    Route(
+        "counts",
+        "see how many blocks come and go",
+        _counts,
+        limit="a store learns how many blocks of which size class change, and when (section 14)",
+    ),
+    Route("rollback-store", "give the holder an older state of his store", _roll_back_store),
+    Route(
+        "rollback-all",
+        "put the holder's device and store back to a copy from before the last anchor",
+        _roll_back_all,
+    ),
+    Route("swapped-blocks", "give the clinic other blocks than its own", _swap_blocks),
+)

@@ -1,0 +1,122 @@
+"""The containment test: no route is open that no text admits, and each can tell an open door."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from mip_cli.config import load_settings
+from mip_cli.errors import CheckFailed
+from mip_cli.flows import attack
+from mip_cli.flows.attack.hoard import Hoard
+from mip_cli.flows.attack.model import Theft
+from mip_cli.flows.attack.stage import played
+from mip_cli.progress import Silent
+
+SILENT = Silent()
+BY_NAME = {route.name: route for route in attack.ROUTES}
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def tried(self, route: attack.Tried) -> None:
+        self.heard.append(route.name)
+
+
+@pytest.fixture(scope="module")
+def theft() -> Iterator[Theft]:
+    with played(load_settings(), None, SILENT) as found:
+        yield found
+
+
+def test_routes__none_is_open_that_is_not_documented(theft: Theft) -> None:
+    listener = Listener()
+    report = attack.try_all(theft, attack.ROUTES, listener, SILENT)
+    assert len(report.tried) == len(set(listener.heard)) >= 12
+    assert report.breaches == []
+    # a limit that is written down is one that is really there
+    assert all(one.succeeded for one in report.tried if one.documented_limit)
+
+
+def at(hoard: Hoard, **moments: str) -> Hoard:
+    """The store at some moments as it was at others."""
+    found = {name.replace("_", " "): hoard.moments[was] for name, was in moments.items()}
+    return replace(hoard, moments={**hoard.moments, **found})
+
+
+def opened_doors(theft: Theft) -> dict[str, Theft]:
+    """For each route a world in which it must succeed, since something that protects is missing."""
+    bank, clinic, hoard = theft.bank, theft.clinic, theft.hoard
+    thief = replace(theft, bank=replace(bank, keys=clinic.keys), rings={})
+    whole = replace(bank, level=0)
+    sizes = {len(data): link for link, data in hoard.blocks.items()}
+    broken = replace(theft.victims, verify=lambda _: None, verify_older_copy=lambda: None)
+    deaf = replace(broken, open_clinic=lambda _: None, read_clinic=lambda _: None)
+    read = theft.marks.granted
+    return {
+        "other-category": thief,
+        "thieves-together": thief,
+        "key-of-another": thief,
+        "manifest-of-another": thief,
+        "never-granted": replace(theft, marks=replace(theft.marks, identity=read)),
+        "members-left-out": replace(theft, bank=replace(bank, keys=theft.broker.keys), rings={}),
+        "keys-across-epochs": replace(
+            theft,
+            hoard=at(hoard, put_after_the_revocation="granted"),
+            marks=replace(theft.marks, later=read),
+        ),
+        "old-manifest-after-eager": replace(theft, hoard=at(hoard, encrypted_anew="granted")),
+        "erased-record": replace(theft, hoard=at(hoard, erased="granted")),
+        "sizes": replace(theft, twins=(sizes[min(sizes)], sizes[max(sizes)])),
+        "rollback-store": replace(theft, victims=broken),
+        "rollback-all": replace(theft, victims=broken),
+        "swapped-blocks": replace(theft, victims=deaf),
+        "forged-bundle": replace(theft, victims=deaf),
+        "use-of-another": replace(theft, clinic=bank),
+        "raise-level": replace(theft, bank=whole),
+        "use-after-revocation": replace(theft, broker=bank),
+        "use-after-void": replace(theft, sleeper=bank),
+        "link-two-grants": replace(theft, clinic=theft.broker),
+        "link-enrolment": replace(theft, enrolment=bank.issued),
+        "link-bundles": replace(theft, clinic=bank),
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "other-category",
+        "thieves-together",
+        "key-of-another",
+        "manifest-of-another",
+        "never-granted",
+        "members-left-out",
+        "keys-across-epochs",
+        "old-manifest-after-eager",
+        "erased-record",
+        "sizes",
+        "rollback-store",
+        "rollback-all",
+        "swapped-blocks",
+        "forged-bundle",
+        "use-of-another",
+        "raise-level",
+        "use-after-revocation",
+        "use-after-void",
+        "link-two-grants",
+        "link-enrolment",
+        "link-bundles",
+    ],
+)
+def test_route__with_the_door_open__is_a_breach(theft: Theft, name: str) -> None:
+    found = BY_NAME[name].attempt(opened_doors(theft)[name])
+    assert found.succeeded, found.detail
+
+
+def test_try_all__where_nothing_works__says_so(theft: Theft) -> None:
+    with pytest.raises(CheckFailed, match="what was granted does not work"):
+        attack.try_all(replace(theft, bank=theft.broker), attack.ROUTES, Listener(), SILENT)
