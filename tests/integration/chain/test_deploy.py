@@ -141,6 +141,7 @@ def test_record__names_what_was_deployed(chain) -> None:
         "PseudonymEpochs",
         "ArchiveAnchor",
         "IssuerRegistry",
+        "SelfAttestation",
         "PredicateVerifier",
         "PredicateGate",
         "PassportClaim",
