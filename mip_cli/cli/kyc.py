@@ -17,6 +17,7 @@ from mip_cli.cli._options import (
     rpc_option,
     with_settings,
 )
+from mip_cli.cli.kyc_document import document
 from mip_cli.cli.kyc_issuer import issuer
 from mip_cli.cli.kyc_prove import prove, read_policy, verify
 from mip_cli.cli.kyc_self import attest
@@ -44,6 +45,7 @@ kyc.add_command(issuer)
 kyc.add_command(prove)
 kyc.add_command(verify)
 kyc.add_command(attest)
+kyc.add_command(document)
 
 
 @kyc.command("policy", epilog=example("mip kyc policy adult.json", "mip kyc policy --example"))
