@@ -35,6 +35,7 @@ DEPLOYABLES = (
     "examples/PassportVote.vy",
     "examples/PassportVault.vy",
     "examples/AgeGate.vy",
+    "examples/FlatLottery.vy",
 )
 INTERFACES = (
     "interfaces/IPassportRegistry.vyi",
@@ -45,7 +46,7 @@ INTERFACES = (
     "interfaces/IArchiveAnchor.vyi",
     "interfaces/IIssuerRegistry.vyi",
     "interfaces/IPredicateGate.vyi",
-    "interfaces/IPredicateApp.vyi",
+    "interfaces/IPolicyApp.vyi",
 )
 SCHEMA = "mip.contract/1"
 
