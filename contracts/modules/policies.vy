@@ -53,7 +53,7 @@ def __init__(gate: address, policy: IPolicyApp.Policy):
         part: uint256 = policy.parts[i]
         assert part != 0 and part < R, "policy: part is zero or not canonical"
         # one that is there twice would count twice
-        assert not part in parts, "policy: part is there twice"
+        assert part not in parts, "policy: part is there twice"
         parts[i] = part
     GATE = gate
     _PASSPORTS = staticcall IPredicateGate(gate).PASSPORTS()
