@@ -18,6 +18,8 @@ from mip_cli.cli._options import (
     rpc_option,
     with_settings,
 )
+from mip_cli.cli.kyc_http import fetch
+from mip_cli.cli.kyc_http_issuer import list_offers, offer, serve
 from mip_cli.cli.kyc_issuer import issuer
 from mip_cli.cli.kyc_prove import prove, read_policy, verify
 from mip_cli.config import Settings
@@ -45,6 +47,9 @@ def kyc() -> None:
 kyc.add_command(issuer)
 kyc.add_command(prove)
 kyc.add_command(verify)
+kyc.add_command(fetch)
+for command in (offer, list_offers, serve):
+    issuer.add_command(command)
 
 
 @kyc.command("policy", epilog=example("mip kyc policy adult.json", "mip kyc policy --example"))
