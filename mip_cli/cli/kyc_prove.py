@@ -199,6 +199,8 @@ def verify(
 
     def text() -> None:
         _show(found)
+        for line in own_word(verified.open_issuers):
+            click.echo(line)
         click.echo("the proof holds" + ("" if verified.on_chain else " (no chain was asked)"))
         if verified.development:
             _io.warn("development keys: anyone can forge such a proof; local chains only")
@@ -208,6 +210,7 @@ def verify(
         "valid": True,
         "on_chain": verified.on_chain,
         "development": verified.development,
+        "self_attested_issuers": verified.open_issuers,
         "seconds_left": verified.seconds_left,
     }
     _io.emit(document, schema=VERIFY_SCHEMA, as_json=as_json, text=text)
@@ -222,9 +225,18 @@ def consent_text(given: PolicyConsent, kinds: frozenset[Kind]) -> str:
         f"{policy.schema.version} of yours, by one of {len(policy.policy.issuers)} issuers, "
         "is in force today and says:",
         *_words(policy),
+        *own_word(given.open_issuers),
         f"  and nothing else of it; checked by the gate {given.gate}",
     ]
     return "\n".join(lines)
+
+
+def own_word(numbers: tuple[int, ...] | None) -> list[str]:
+    """Say that an accepted issuer is the holder himself."""
+    if not numbers:
+        return []
+    listed = ", ".join(map(str, numbers))
+    return [f"    (number {listed} of its issuers: who shows this says so himself, unchecked)"]
 
 
 def _words(policy: PolicyText) -> list[str]:

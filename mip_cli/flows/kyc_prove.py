@@ -26,7 +26,15 @@ from mip_cli.errors import (
     UsageFault,
     WrongChain,
 )
-from mip_cli.flows import connection, kyc, kyc_issuer, membership, passport_file, replacement
+from mip_cli.flows import (
+    connection,
+    kyc,
+    kyc_issuer,
+    membership,
+    passport_file,
+    replacement,
+    self_attest,
+)
 from mip_cli.flows.connection import Connection
 from mip_cli.flows.credential_file import Credential, Revocations
 from mip_cli.flows.leaf_proof import witness_of
@@ -69,6 +77,8 @@ class PolicyConsent:
     """What the app asks of the credential."""
     gate: Address
     """The gate that will check."""
+    open_issuers: tuple[int, ...] = ()
+    """Accepted numbers that stand for the holder's own word (section 21)."""
 
 
 @dataclass(frozen=True)
@@ -91,12 +101,13 @@ def prepare(settings: Settings, ask: Ask, policy: PolicyText, progress: Progress
     with connection.connect(settings) as link:
         asked = PredicateApp(link.rpc, ask.app).policy()
         gate = link.deployment.address(GATE)
+        own_word = self_attest.open_numbers(link, policy.policy)
     if asked != policy.policy.commitment:
         raise AppUntrusted(
             "the app asks for another policy than this file holds",
             hint="get the policy from the app's makers; `mip kyc policy FILE` shows its number",
         )
-    return PolicyConsent(consent, policy, gate)
+    return PolicyConsent(consent, policy, gate, own_word)
 
 
 def prove(

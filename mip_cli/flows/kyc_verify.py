@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mip_cli.chain.app import App
 from mip_cli.chain.deployments import GATE
@@ -12,7 +12,7 @@ from mip_cli.chain.predicates import PredicateApp, PredicateGate
 from mip_cli.config import LOCAL_CHAIN_IDS, Settings
 from mip_cli.crypto.dates import day_of
 from mip_cli.errors import ProofInvalid, WrongChain
-from mip_cli.flows import connection, kyc_issuer
+from mip_cli.flows import connection, kyc_issuer, self_attest
 from mip_cli.flows.predicate_file import PredicateFile
 from mip_cli.flows.verify import CLOCK_TOLERANCE, Clock
 from mip_cli.progress import Progress
@@ -33,6 +33,8 @@ class PolicyVerified:
     """Until the deadline."""
     on_chain: bool
     """Whether a chain was asked; without it both roots, so issuer and passport, are claims."""
+    open_issuers: tuple[int, ...] | None = None
+    """Accepted numbers that stand for the holder's own word; only a chain tells."""
 
 
 def verify_offline(
@@ -100,4 +102,5 @@ def verify_on_chain(
         )
         if answer != bound.nullifier:
             raise NodeUntrusted("the node answers with another pseudonym than the proof's")
-    return PolicyVerified(file, offline.development, offline.seconds_left, on_chain=True)
+        own_word = self_attest.open_numbers(link, file.policy.policy)
+    return replace(offline, on_chain=True, open_issuers=own_word)
