@@ -19,6 +19,7 @@ from mip_cli.cli._options import (
 )
 from mip_cli.cli.kyc_http import fetch
 from mip_cli.cli.kyc_http_issuer import list_offers, offer, serve
+from mip_cli.cli.kyc_http_present import present, verifier
 from mip_cli.cli.kyc_issuer import issuer
 from mip_cli.cli.kyc_prove import prove, read_policy, verify
 from mip_cli.cli.kyc_self import attest
@@ -46,6 +47,8 @@ kyc.add_command(issuer)
 kyc.add_command(prove)
 kyc.add_command(verify)
 kyc.add_command(fetch)
+kyc.add_command(present)
+kyc.add_command(verifier)
 for command in (offer, list_offers, serve):
     issuer.add_command(command)
 kyc.add_command(attest)

@@ -15,10 +15,8 @@ from mip_cli.cli._options import (
     with_settings,
     yes_option,
 )
-from mip_cli.cli.kyc_issuer import _claims as read_claims
 from mip_cli.cli.kyc_issuer import _open as open_issuer
-from mip_cli.cli.kyc_issuer import _schema as read_schema
-from mip_cli.cli.kyc_issuer import name_option
+from mip_cli.cli.kyc_issuer import name_option, read_claims, read_schema
 from mip_cli.config import Settings
 from mip_cli.errors import UsageFault
 from mip_cli.flows import kyc_issuer, offers
@@ -198,15 +196,11 @@ def serve(
     It listens on 127.0.0.1 alone: put what ends TLS in front of it, and give its origin with
     --url. Offers can be added meanwhile. The log tells routes and answers, never who or what.
     """
-    from mip_cli.http.client import Web
     from mip_cli.http.issuer import MAX_BODY, issuer_app
+    from mip_cli.http.server import origin_for
     from mip_cli.http.server import serve as run
 
-    if url is not None and Web(url, "your server").origin != url:
-        raise UsageFault("--url takes an origin, such as https://city.example")
-    if url is None and port == 0:
-        raise UsageFault("with any port, name the origin", hint="add --url, or choose a --port")
-    origin = url or f"http://127.0.0.1:{port}"
+    origin = origin_for(url, port)
     opened = open_issuer(settings, name, password_file, as_json)
     desk = offers.Desk(settings, opened)
 

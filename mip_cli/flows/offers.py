@@ -67,6 +67,7 @@ class Fault(StrEnum):
     UNKNOWN_CONFIGURATION = "unknown_credential_configuration"
     INVALID_CREDENTIAL_REQUEST = "invalid_credential_request"
     SERVER_ERROR = "server_error"
+    BUSY = "temporarily_unavailable"
 
 
 class Refused(Negative):

@@ -220,4 +220,6 @@ def _credential(fetch: Fetch) -> bytes:
         raise CredentialInvalid("the credential has another schema than was offered")
     if found.signed.statement.subject != fetch.subject:
         raise CredentialInvalid("the credential is for another request")
+    if found.is_self_attested:
+        raise CredentialInvalid("the server's credential is under the key that everybody has")
     return credential_file.encode(found)

@@ -10,8 +10,9 @@ from flask import Flask, Request, Response, request
 from werkzeug.exceptions import HTTPException
 
 from mip_cli.crypto import jsontext
-from mip_cli.errors import EnvironmentFault
+from mip_cli.errors import EnvironmentFault, UsageFault
 from mip_cli.flows.offers import Fault, Refused
+from mip_cli.http.client import Web
 
 if TYPE_CHECKING:
     from werkzeug.datastructures import MultiDict
@@ -32,7 +33,7 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-_STATUS = {Fault.INVALID_TOKEN: 401, Fault.SERVER_ERROR: 500}
+_STATUS = {Fault.INVALID_TOKEN: 401, Fault.SERVER_ERROR: 500, Fault.BUSY: 503}
 _FORM, _JSON = "application/x-www-form-urlencoded", "application/json"
 
 
@@ -151,3 +152,13 @@ def serve(app: Flask, port: int, ready: Callable[[int], None], *, max_body: int)
         server.run()
     finally:
         server.close()
+
+
+def origin_for(url: str | None, port: int) -> str:
+    """Return the origin that a server is reached at; raise ``UsageFault`` for no origin."""
+    if url is None and port == 0:
+        raise UsageFault("with any port, name the origin", hint="add --url, or choose a --port")
+    origin = url or f"http://{LOOPBACK}:{port}"
+    if Web(origin, "your server").origin != origin:
+        raise UsageFault("--url takes an origin, such as https://example.org")
+    return origin
