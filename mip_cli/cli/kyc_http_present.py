@@ -28,7 +28,7 @@ from mip_cli.flows import prove as passport_flow
 from mip_cli.models import Kind
 
 if TYPE_CHECKING:
-    from mip_cli.flows.kyc_prove import PolicyConsent
+    from mip_cli.flows.web_proofs import WebConsent
 
 PRESENT_SCHEMA = "mip.kyc.present/1"
 SERVE_SCHEMA = "mip.kyc.verifier.serve/1"
@@ -89,7 +89,12 @@ def present(
     keys = passport_flow.Keys(passport_name, factors.password, image, wanted)
     with _render.TerminalProgress(quiet=as_json) as progress:
         proved = kyc_prove.prove(
-            settings, consent, keys, progress, credential=credential, revocations=listed
+            settings,
+            consent.policy_consent,
+            keys,
+            progress,
+            credential=credential,
+            revocations=listed,
         )
         progress.step("sending the proof")
         follow = flow.bring(asked, proved.file)
@@ -115,8 +120,9 @@ def present(
     _io.emit(document, schema=PRESENT_SCHEMA, as_json=as_json, text=text)
 
 
-def _words(origin: str, given: PolicyConsent, kinds: frozenset[Kind]) -> str:
-    request = given.consent.request
+def _words(origin: str, given: WebConsent, kinds: frozenset[Kind]) -> str:
+    consent = given.policy_consent.consent
+    request = consent.request
     shown = " and ".join(sorted(kind.value for kind in kinds))
     levels = _proofs.LEVELS.get(request.level, "other keys")
     return "\n".join(
@@ -128,18 +134,17 @@ def _words(origin: str, given: PolicyConsent, kinds: frozenset[Kind]) -> str:
             "  it learns a pseudonym of yours that only this address and purpose see, "
             f"and that you showed your {shown} (it asks for {levels})",
             *_credential(given),
-            f"  checked   on chain {request.chain_id} by the gate {given.gate}",
-            f"  it ends   {given.consent.ask.validity} s after it is made, and serves no other "
-            "request",
+            f"  checked   on chain {request.chain_id} by the gate {given.policy_consent.gate}",
+            f"  it ends   {consent.ask.validity} s after it is made, and serves no other request",
         ]
     )
 
 
-def _credential(given: PolicyConsent) -> list[str]:
-    policy = given.policy
+def _credential(given: WebConsent) -> list[str]:
+    policy = given.policy_consent.policy
     own_word = [
         f"    (number {number} of these issuers: who shows this says so himself, unchecked)"
-        for number in given.open_issuers
+        for number in given.own_word
     ]
     return [
         f"  it also learns that a credential {_io.sanitize(policy.schema.name)} "

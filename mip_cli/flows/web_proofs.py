@@ -19,7 +19,7 @@ from mip_cli.crypto.policy_text import PolicyText
 from mip_cli.errors import AppUntrusted, ProofInvalid, UsageFault, WrongChain
 from mip_cli.flows import connection, kyc_issuer, kyc_verify, predicate_file, self_attest
 from mip_cli.flows.kyc_prove import PolicyConsent
-from mip_cli.flows.kyc_verify import PolicyVerified
+from mip_cli.flows.predicate_file import PredicateFile
 from mip_cli.flows.proof_file import MAX_PURPOSE
 from mip_cli.flows.prove import Ask, Clock, Consent
 from mip_cli.flows.web_app import WebRequest
@@ -54,6 +54,27 @@ class WebAsk:
     request: WebRequest
 
 
+@dataclass(frozen=True)
+class WebConsent:
+    """What the holder was shown of a service that asks."""
+
+    policy_consent: PolicyConsent
+    """What ``kyc_prove.prove`` proves, and nothing else."""
+    own_word: tuple[int, ...]
+    """Accepted issuers that stand for the holder's own word (section 21)."""
+
+
+@dataclass(frozen=True)
+class WebVerified:
+    """An answer that holds."""
+
+    file: PredicateFile
+    own_word: tuple[int, ...]
+    """Accepted issuers that stand for the holder's own word (section 21)."""
+    development: bool
+    """Whether the proof could be forged by anyone: keys of a public seed."""
+
+
 def terms_of(settings: Settings, policy: PolicyText, purpose: str, level: int) -> Terms:
     """Return what a service asks on the chain of the settings; raise ``UsageFault``."""
     if not is_readable(purpose) or len(purpose.encode()) > MAX_PURPOSE:
@@ -62,8 +83,8 @@ def terms_of(settings: Settings, policy: PolicyText, purpose: str, level: int) -
         return Terms(policy, purpose, level, link.chain_id, link.deployment.address(GATE))
 
 
-def agree(settings: Settings, asked: WebAsk, progress: Progress) -> PolicyConsent:
-    """Return what the holder is shown; ``kyc_prove.prove`` proves that and nothing else.
+def agree(settings: Settings, asked: WebAsk, progress: Progress) -> WebConsent:
+    """Return what the holder is shown before anything is proved.
 
     Raises ``AppUntrusted`` for a purpose that cannot be shown as it is hashed, ``WrongChain`` when
     the service believes another chain or deployment.
@@ -94,7 +115,8 @@ def agree(settings: Settings, asked: WebAsk, progress: Progress) -> PolicyConsen
         scope=scope_of(terms.chain_id, app, terms.purpose),
     )
     ask = Ask(app=app, beneficiary=app, payload=asked.request.payload, validity=VALIDITY)
-    return PolicyConsent(Consent(ask, request, registry), terms.policy, gate, own_word)
+    consent = Consent(ask, request, registry)
+    return WebConsent(PolicyConsent(consent, terms.policy, gate), own_word)
 
 
 def check(
@@ -104,7 +126,7 @@ def check(
     progress: Progress,
     *,
     clock: Clock | None = None,
-) -> PolicyVerified:
+) -> WebVerified:
     """Check what answers a request: the proof itself, all that it is bound to, and the chain.
 
     Raises ``ProofInvalid`` or ``FileInvalid`` for what does not hold, ``ChainRefusal`` with the
@@ -144,11 +166,9 @@ def check(
         if answer != bound.nullifier:
             raise NodeUntrusted("the node answers with another pseudonym than the proof's")
         own_word = self_attest.open_numbers(link, terms.policy.policy)
-    return PolicyVerified(
-        file, offline.development, offline.seconds_left, on_chain=True, open_issuers=own_word
-    )
+    return WebVerified(file, own_word, offline.development)
 
 
-def checker(settings: Settings) -> Callable[[WebAsk, bytes], PolicyVerified]:
+def checker(settings: Settings) -> Callable[[WebAsk, bytes], WebVerified]:
     """Return ``check`` on the chain of the settings, without an observer."""
     return lambda asked, document: check(settings, asked, document, Silent())

@@ -10,10 +10,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from mip_cli.errors import ChainRefusal, EnvironmentFault, FileInvalid, ProofInvalid
-from mip_cli.flows.kyc_verify import PolicyVerified
 from mip_cli.flows.offers import Clock, Fault, Refused, fresh_secret
 from mip_cli.flows.web_app import WebRequest
-from mip_cli.flows.web_proofs import Terms, WebAsk
+from mip_cli.flows.web_proofs import Terms, WebAsk, WebVerified
 
 LIFE = 600
 """Seconds in which a request can be answered."""
@@ -25,7 +24,7 @@ MAX_REFUSED = 10
 SHORT = 16
 """Random bytes of what only names a request."""
 
-Check = Callable[[WebAsk, bytes], PolicyVerified]
+Check = Callable[[WebAsk, bytes], WebVerified]
 
 
 class Outcome(StrEnum):
@@ -55,7 +54,7 @@ class _Record:
     ends: float
     outcome: Outcome = Outcome.PENDING
     refused: int = 0
-    verified: PolicyVerified | None = None
+    verified: WebVerified | None = None
 
 
 class Requests:
@@ -124,7 +123,7 @@ class Requests:
             self._records[_key(state)] = replace(record, refused=count, outcome=ended)
         raise Refused(Fault.INVALID_REQUEST, fault)
 
-    def outcome(self, result: str) -> tuple[Outcome, PolicyVerified | None] | None:
+    def outcome(self, result: str) -> tuple[Outcome, WebVerified | None] | None:
         """Return what became of a request; None for one that nobody knows any more."""
         with self._lock:
             self._forget()

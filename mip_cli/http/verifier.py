@@ -13,9 +13,8 @@ from flask import Flask, Response, abort, request
 from mip_cli.crypto import jsontext
 from mip_cli.crypto.claims import date_text
 from mip_cli.crypto.dates import date_of_day
-from mip_cli.flows.kyc_verify import PolicyVerified
 from mip_cli.flows.offers import FORMAT, Fault, Refused
-from mip_cli.flows.web_proofs import Terms, WebAsk
+from mip_cli.flows.web_proofs import Terms, WebAsk, WebVerified
 from mip_cli.flows.web_requests import LIFE, Outcome, Requests
 from mip_cli.http.server import Log, answer, bearer, form, make_app
 
@@ -141,7 +140,7 @@ def _presentation(token: str) -> bytes:
         ) from None
 
 
-def _result(terms: Terms, outcome: Outcome, verified: PolicyVerified | None) -> dict[str, object]:
+def _result(terms: Terms, outcome: Outcome, verified: WebVerified | None) -> dict[str, object]:
     document: dict[str, object] = {"outcome": outcome.value, "purpose": terms.purpose}
     if verified is None:
         return document
@@ -151,7 +150,7 @@ def _result(terms: Terms, outcome: Outcome, verified: PolicyVerified | None) -> 
         "level": bound.level,
         "date": date_text(date_of_day(verified.file.day)),
         "policy": str(terms.policy.policy.commitment),
-        "self_attested_issuers": list(verified.open_issuers or ()),
+        "self_attested_issuers": list(verified.own_word),
         "development": verified.development,
     }
 
