@@ -97,14 +97,20 @@ Change = Callable[[str, bytes], bytes]
 
 
 @contextmanager
-def recording(target: int, port: int, change: Change | None = None) -> Iterator[Transcript]:
-    """Forward to a server on this machine, noting what passes."""
+def recording(
+    target: int, port: int, change: Change | None = None, *, block: str = ""
+) -> Iterator[Transcript]:
+    """Forward to a server on this machine, noting what passes; a blocked path is not forwarded."""
     transcript = Transcript()
 
     class Handler(BaseHTTPRequestHandler):
         def _forward(self) -> None:
             size = int(self.headers.get("Content-Length") or 0)
             body = self.rfile.read(size)
+            if block and self.path.startswith(block):
+                transcript.exchanges.append(body)
+                self.send_error(503)
+                return
             upstream = HTTPConnection("127.0.0.1", target, timeout=120)
             headers = {k: v for k, v in self.headers.items() if k.lower() != "connection"}
             upstream.request(self.command, self.path, body or None, headers)
