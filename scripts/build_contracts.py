@@ -29,6 +29,7 @@ DEPLOYABLES = (
     "PseudonymEpochs.vy",
     "ArchiveAnchor.vy",
     "IssuerRegistry.vy",
+    "SelfAttestation.vy",
     "PredicateGate.vy",
     "Groth16Verifier.vy",
     "examples/PassportClaim.vy",
@@ -45,6 +46,7 @@ INTERFACES = (
     "interfaces/IPseudonymEpochs.vyi",
     "interfaces/IArchiveAnchor.vyi",
     "interfaces/IIssuerRegistry.vyi",
+    "interfaces/ISelfAttestation.vyi",
     "interfaces/IPredicateGate.vyi",
     "interfaces/IPolicyApp.vyi",
 )

@@ -6,7 +6,7 @@ import hashlib
 
 from mip_cli.crypto import babyjubjub as curve
 from mip_cli.crypto import credential as credentials
-from mip_cli.crypto import eddsa
+from mip_cli.crypto import eddsa, self_attestation
 from mip_cli.crypto.claims import ClaimKind, encode_claim, parse_schema
 from mip_cli.crypto.credential import Statement, Terms
 from mip_cli.crypto.eddsa import SigningKey
@@ -81,6 +81,11 @@ def document() -> object:
             "leaf": str(
                 credentials.issuer_leaf(public, credentials.revocation_tree((1, 3, 5_000_000)).root)
             ),
+        },
+        "self_attestation": {
+            "label": self_attestation.LABEL.decode(),
+            "scalar": str(self_attestation.signing_key().scalar),
+            "key": _point(self_attestation.public_key()),
         },
         "policy": {
             "document": EXAMPLE_POLICY,

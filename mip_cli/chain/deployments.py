@@ -21,6 +21,7 @@ EPOCHS = "PseudonymEpochs"
 ANCHOR = "ArchiveAnchor"
 PREDICATE_VERIFIER = "PredicateVerifier"
 ISSUERS = "IssuerRegistry"
+SELF_ATTESTATION = "SelfAttestation"
 GATE = "PredicateGate"
 CIRCUITS = {
     VERIFIER: "passport",

@@ -19,6 +19,7 @@ from mip_cli.chain.deployments import (
     PREDICATE_VERIFIER,
     RECOVERY,
     REGISTRY,
+    SELF_ATTESTATION,
     VERIFIER,
     Deployment,
 )
@@ -28,6 +29,7 @@ from mip_cli.chain.predicates import PredicateGate
 from mip_cli.chain.recovery import Recovery
 from mip_cli.chain.registry import Registry
 from mip_cli.chain.rpc import RpcClient, hexbytes
+from mip_cli.chain.self_attestation import SelfAttestation
 from mip_cli.config import LOCAL_CHAIN_IDS
 from mip_cli.crypto.binding import keccak256
 from mip_cli.errors import MipError, WrongChain
@@ -146,6 +148,7 @@ def _wiring(rpc: RpcClient, deployment: Deployment) -> list[Check]:
     anchor = ArchiveAnchor(rpc, deployment.archive_anchor)
     issuers = IssuerRegistry(rpc, deployment.address(ISSUERS))
     gate = PredicateGate(rpc, deployment.address(GATE))
+    itself = SelfAttestation(rpc, deployment.address(SELF_ATTESTATION))
     wires = (
         (REGISTRY, VERIFIER, registry.verifier()),
         (REGISTRY, POSEIDON2, registry.hasher()),
@@ -154,6 +157,7 @@ def _wiring(rpc: RpcClient, deployment: Deployment) -> list[Check]:
         (EPOCHS, REGISTRY, epochs.registry()),
         (ANCHOR, REGISTRY, anchor.registry()),
         (ISSUERS, POSEIDON2, issuers.hasher()),
+        (SELF_ATTESTATION, ISSUERS, itself.issuers()),
         (GATE, REGISTRY, gate.passports()),
         (GATE, ISSUERS, gate.issuers()),
         (GATE, PREDICATE_VERIFIER, gate.verifier()),

@@ -217,6 +217,9 @@ REASONS: dict[str, Reason] = {
         "the registry of issuers has no place left", "use another deployment"
     ),
     "issuers: root is not canonical": Reason("the root is not a valid field element", _OUR_BUG),
+    "issuers: self-attestation without a registry": Reason(
+        "the registry of issuers is missing", "mip deploy"
+    ),
     "issuers: sender is not the controller": Reason(
         "another account speaks for this issuer", "pay with the account that registered it"
     ),

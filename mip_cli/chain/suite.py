@@ -19,6 +19,7 @@ from mip_cli.chain.deployments import (
     PREDICATE_VERIFIER,
     RECOVERY,
     REGISTRY,
+    SELF_ATTESTATION,
     VERIFIER,
 )
 from mip_cli.chain.inspection import KEY_HEAD
@@ -43,6 +44,7 @@ SOURCES = (
     EPOCHS,
     ANCHOR,
     ISSUERS,
+    SELF_ATTESTATION,
     GATE,
     CLAIM,
     VOTE,
@@ -130,6 +132,7 @@ def suite_parts(
     epochs = add(EPOCHS, EPOCHS, registry)
     add(ANCHOR, ANCHOR, registry)
     issuers = add(ISSUERS, ISSUERS, hasher)
+    add(SELF_ATTESTATION, SELF_ATTESTATION, issuers)
     gate = add(GATE, GATE, registry + issuers + verifier(PREDICATE_VERIFIER))
     if examples:
         add(CLAIM, CLAIM, registry)

@@ -32,6 +32,7 @@ def consent_text(given: AppConsent, kinds: frozenset[Kind]) -> str:
         _proofs.consent_text(given.consent, kinds),
         f"  it also learns that credentials of yours, in force today, show {_what(given.policy)}",
         *words(given.policy, range(len(given.policy.parts))),
+        *own_word(given.open_issuers),
         f"  and nothing else of them; the policy asks for {level} and takes {fresh}",
         f"  checked by the gate {given.gate}; the policy's number is {policy.commitment:#x}",
     ]
@@ -49,6 +50,14 @@ def words(found: AppPolicyText, parts: Sequence[int]) -> list[str]:
         lines.append(f"      {part.demand}" + (":" if part.predicates else ""))
         lines += [f"        {_io.sanitize(clause)}" for clause in part.predicates]
     return lines
+
+
+def own_word(numbers: tuple[int, ...] | None) -> list[str]:
+    """Say that an accepted issuer is the holder himself."""
+    if not numbers:
+        return []
+    listed = ", ".join(map(str, numbers))
+    return [f"    (number {listed} of its issuers: who shows this says so himself, unchecked)"]
 
 
 def document(found: AppPolicyText) -> dict[str, object]:

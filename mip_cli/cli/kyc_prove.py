@@ -278,6 +278,8 @@ def verify(settings: Settings, file: str, offline: bool, wanted: str | None, as_
 
     def text() -> None:
         _show(found, on_chain=verified.on_chain)
+        for line in _policy.own_word(verified.open_issuers):
+            click.echo(line)
         click.echo("the proof holds" + ("" if verified.on_chain else " (no chain was asked)"))
         if verified.development:
             _io.warn("development keys: anyone can forge such a proof; local chains only")
@@ -287,6 +289,7 @@ def verify(settings: Settings, file: str, offline: bool, wanted: str | None, as_
         "valid": True,
         "on_chain": verified.on_chain,
         "development": verified.development,
+        "self_attested_issuers": verified.open_issuers,
         "seconds_left": verified.seconds_left,
     }
     _io.emit(document, schema=VERIFY_SCHEMA, as_json=as_json, text=text)

@@ -88,7 +88,7 @@ EXAMPLE_APP_POLICY = {
         {name: value for name, value in EXAMPLE_POLICY.items() if name != "format"},
         {
             "schema": INCOME_SCHEMA,
-            "issuers": [0, 1],
+            "issuers": [2, 3],
             "require": "all",
             "predicates": [
                 {"claim": "monthly_income", "op": ">=", "value": 2000},
@@ -98,7 +98,7 @@ EXAMPLE_APP_POLICY = {
         },
         {
             "schema": GUARANTEE_SCHEMA,
-            "issuers": [0, 1],
+            "issuers": [2, 3],
             "require": "all",
             "predicates": [{"claim": "guaranteed", "op": ">=", "value": 12000}],
         },

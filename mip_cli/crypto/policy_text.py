@@ -206,14 +206,17 @@ EXAMPLE_SCHEMA = {
 EXAMPLE_POLICY = {
     "format": FORMAT,
     "schema": EXAMPLE_SCHEMA,
-    "issuers": [0],
+    "issuers": [2],
     "require": "all",
     "predicates": [
         {"claim": "birth_date", "op": "age >=", "value": 18},
         {"claim": "residence", "op": "not in", "members": ["XA", "XB"]},
     ],
 }
-"""What the example app of local chains asks: an adult who lives in none of two places."""
+"""What the example app of local chains asks: an adult who lives in none of two places.
+
+Issuer 2 is the first to register on a fresh chain: 0 is nobody, 1 are holders themselves.
+"""
 
 RESERVED = tuple(DATE_SLOTS)
 """Names that predicates can use besides those of the schema."""

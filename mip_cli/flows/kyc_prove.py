@@ -37,6 +37,8 @@ class AppConsent:
     """What the app asks of credentials."""
     gate: Address
     """The gate that will check."""
+    open_issuers: tuple[int, ...] = ()
+    """Accepted numbers that stand for the holder's own word (section 21)."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ def prepare_app(
         app = PolicyApp(link.rpc, ask.app)
         asked, asks_gate = app.policy(), app.gate()
         gate = link.deployment.address(GATE)
+        own_word = kyc_show.open_issuers(link, policy.parts)
     if asked != policy.policy.commitment:
         raise AppUntrusted(
             "the app asks for another policy than this file holds",
@@ -98,7 +101,7 @@ def prepare_app(
             f"the app asks another gate than that of this deployment: {asks_gate}",
             hint="its makers say which deployment it belongs to",
         )
-    return AppConsent(consent, policy, gate)
+    return AppConsent(consent, policy, gate, own_word)
 
 
 def prove_app(

@@ -20,7 +20,9 @@ from mip_cli.flows import (
     membership,
     passport_file,
     replacement,
+    self_attest,
 )
+from mip_cli.flows.connection import Connection
 from mip_cli.flows.credential_file import Revocations
 from mip_cli.flows.kyc_choose import Fit, Place
 from mip_cli.flows.leaf_proof import witness_of
@@ -87,6 +89,12 @@ class Shown:
     seconds: dict[str, float]
     remembered: bool
     """Whether the key file knows the app."""
+
+
+def open_issuers(link: Connection, parts: Sequence[PolicyText]) -> tuple[int, ...]:
+    """Return the issuers of some parts under whose number a holder says what he likes."""
+    found = {n for part in parts for n in self_attest.open_numbers(link, part.policy)}
+    return tuple(sorted(found))
 
 
 def show(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mip_cli.chain.app import App
 from mip_cli.chain.deployments import GATE
@@ -13,7 +13,7 @@ from mip_cli.chain.predicates import PolicyApp, PredicateGate
 from mip_cli.config import LOCAL_CHAIN_IDS, Settings
 from mip_cli.crypto.dates import day_of
 from mip_cli.errors import ProofInvalid, WrongChain
-from mip_cli.flows import connection, kyc_issuer
+from mip_cli.flows import connection, kyc_issuer, kyc_show
 from mip_cli.flows.connection import Connection
 from mip_cli.flows.policy_file import PolicyFile
 from mip_cli.flows.predicate_file import PredicateFile
@@ -38,6 +38,8 @@ class PolicyVerified:
     """Until the deadline."""
     on_chain: bool
     """Whether a chain was asked; without it both roots, so issuer and passport, are claims."""
+    open_issuers: tuple[int, ...] | None = None
+    """Accepted numbers that stand for the holder's own word; only a chain tells."""
 
 
 def verify_offline(
@@ -120,7 +122,8 @@ def verify_app_on_chain(
             )
             if answer != bound.nullifier:
                 raise NodeUntrusted("the node answers with another pseudonym than the proof's")
-    return PolicyVerified(file, offline.development, offline.seconds_left, on_chain=True)
+        own_word = kyc_show.open_issuers(link, file.policy.parts)
+    return replace(offline, on_chain=True, open_issuers=own_word)
 
 
 def _check(
