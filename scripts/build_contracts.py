@@ -30,6 +30,7 @@ DEPLOYABLES = (
     "ArchiveAnchor.vy",
     "PermissionGrants.vy",
     "IssuerRegistry.vy",
+    "SelfAttestation.vy",
     "PredicateGate.vy",
     "Groth16Verifier.vy",
     "examples/PassportClaim.vy",
@@ -38,6 +39,7 @@ DEPLOYABLES = (
     "examples/AgeGate.vy",
     "examples/Lender.vy",
     "examples/Clinic.vy",
+    "examples/FlatLottery.vy",
 )
 INTERFACES = (
     "interfaces/IPassportRegistry.vyi",
@@ -49,8 +51,9 @@ INTERFACES = (
     "interfaces/IPermissionGrants.vyi",
     "interfaces/IGrantee.vyi",
     "interfaces/IIssuerRegistry.vyi",
+    "interfaces/ISelfAttestation.vyi",
     "interfaces/IPredicateGate.vyi",
-    "interfaces/IPredicateApp.vyi",
+    "interfaces/IPolicyApp.vyi",
 )
 SCHEMA = "mip.contract/1"
 

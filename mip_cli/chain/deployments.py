@@ -21,12 +21,16 @@ EPOCHS = "PseudonymEpochs"
 ANCHOR = "ArchiveAnchor"
 PREDICATE_VERIFIER = "PredicateVerifier"
 ISSUERS = "IssuerRegistry"
+SELF_ATTESTATION = "SelfAttestation"
 GATE = "PredicateGate"
 GRANTS = "PermissionGrants"
+DOCUMENT_VERIFIER = "DocumentVerifier"
+DOCUMENT_GATE = "DocumentGate"
 CIRCUITS = {
     VERIFIER: "passport",
     GUARDIAN_VERIFIER: "guardian_approval",
     PREDICATE_VERIFIER: "kyc_predicate",
+    DOCUMENT_VERIFIER: "document_face",
 }
 """Which circuit's verifying key each verifier holds."""
 

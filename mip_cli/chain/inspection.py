@@ -11,6 +11,8 @@ from mip_cli.chain.archive_anchor import ArchiveAnchor
 from mip_cli.chain.deployments import (
     ANCHOR,
     CIRCUITS,
+    DOCUMENT_GATE,
+    DOCUMENT_VERIFIER,
     EPOCHS,
     GATE,
     GRANTS,
@@ -20,6 +22,7 @@ from mip_cli.chain.deployments import (
     PREDICATE_VERIFIER,
     RECOVERY,
     REGISTRY,
+    SELF_ATTESTATION,
     VERIFIER,
     Deployment,
 )
@@ -30,6 +33,7 @@ from mip_cli.chain.predicates import PredicateGate
 from mip_cli.chain.recovery import Recovery
 from mip_cli.chain.registry import Registry
 from mip_cli.chain.rpc import RpcClient, hexbytes
+from mip_cli.chain.self_attestation import SelfAttestation
 from mip_cli.config import LOCAL_CHAIN_IDS
 from mip_cli.crypto.binding import keccak256
 from mip_cli.errors import MipError, WrongChain
@@ -149,6 +153,8 @@ def _wiring(rpc: RpcClient, deployment: Deployment) -> list[Check]:
     grants = PermissionGrants(rpc, deployment.grants)
     issuers = IssuerRegistry(rpc, deployment.address(ISSUERS))
     gate = PredicateGate(rpc, deployment.address(GATE))
+    documents = PredicateGate(rpc, deployment.address(DOCUMENT_GATE))
+    itself = SelfAttestation(rpc, deployment.address(SELF_ATTESTATION))
     wires = (
         (REGISTRY, VERIFIER, registry.verifier()),
         (REGISTRY, POSEIDON2, registry.hasher()),
@@ -159,9 +165,13 @@ def _wiring(rpc: RpcClient, deployment: Deployment) -> list[Check]:
         (GRANTS, REGISTRY, grants.registry()),
         (GRANTS, EPOCHS, grants.epochs()),
         (ISSUERS, POSEIDON2, issuers.hasher()),
+        (SELF_ATTESTATION, ISSUERS, itself.issuers()),
         (GATE, REGISTRY, gate.passports()),
         (GATE, ISSUERS, gate.issuers()),
         (GATE, PREDICATE_VERIFIER, gate.verifier()),
+        (DOCUMENT_GATE, REGISTRY, documents.passports()),
+        (DOCUMENT_GATE, ISSUERS, documents.issuers()),
+        (DOCUMENT_GATE, DOCUMENT_VERIFIER, documents.verifier()),
     )
     return [
         Check(

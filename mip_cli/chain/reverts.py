@@ -44,7 +44,7 @@ class IssuerRefusal(ChainRefusal):
 
 
 class GateRefusal(ChainRefusal):
-    """The predicate gate said no."""
+    """The predicate gate, or the module of policies before it, said no."""
 
 
 class VerifierRefusal(ChainRefusal):
@@ -70,6 +70,7 @@ _CLASSES: dict[str, type[ChainRefusal]] = {
     "grants": GrantRefusal,
     "issuers": IssuerRefusal,
     "gate": GateRefusal,
+    "policy": GateRefusal,
     "verifier": VerifierRefusal,
     "poseidon2": HashRefusal,
 }

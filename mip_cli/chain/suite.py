@@ -11,6 +11,8 @@ from mip_cli.chain.deploy import Part, require_size
 from mip_cli.chain.deployments import (
     ANCHOR,
     CIRCUITS,
+    DOCUMENT_GATE,
+    DOCUMENT_VERIFIER,
     EPOCHS,
     GATE,
     GRANTS,
@@ -20,12 +22,15 @@ from mip_cli.chain.deployments import (
     PREDICATE_VERIFIER,
     RECOVERY,
     REGISTRY,
+    SELF_ATTESTATION,
     VERIFIER,
 )
 from mip_cli.chain.inspection import KEY_HEAD
 from mip_cli.crypto import jsontext
 from mip_cli.crypto.binding import word
-from mip_cli.crypto.policy_text import EXAMPLE_POLICY, parse_policy
+from mip_cli.crypto.policy_app import AppPolicy
+from mip_cli.crypto.policy_document import EXAMPLE_APP_POLICY, parse_app_policy
+from mip_cli.crypto.policy_text import EXAMPLE_POLICY
 from mip_cli.errors import ArtifactMismatch
 from mip_cli.units import Address
 
@@ -35,6 +40,7 @@ VAULT = "PassportVault"
 AGE = "AgeGate"
 LENDER = "Lender"
 CLINIC = "Clinic"
+FLAT = "FlatLottery"
 VERIFIER_SOURCE = "Groth16Verifier"
 SOURCES = (
     POSEIDON2,
@@ -45,6 +51,7 @@ SOURCES = (
     ANCHOR,
     GRANTS,
     ISSUERS,
+    SELF_ATTESTATION,
     GATE,
     CLAIM,
     VOTE,
@@ -52,10 +59,9 @@ SOURCES = (
     AGE,
     LENDER,
     CLINIC,
+    FLAT,
 )
-"""Compiled contracts that make up the suite; the last six are examples."""
-AGE_LEVEL = 1
-"""Kinds of key that the example of a policy asks for."""
+"""Compiled contracts that make up the suite; the last seven are examples."""
 QUESTION = "Shall the library stay open on Sundays?"
 CHOICES = 2
 CLOSES_AT = 4_102_444_800
@@ -140,16 +146,18 @@ def suite_parts(
     add(ANCHOR, ANCHOR, registry)
     grants = add(GRANTS, GRANTS, registry + epochs)
     issuers = add(ISSUERS, ISSUERS, hasher)
+    add(SELF_ATTESTATION, SELF_ATTESTATION, issuers)
     gate = add(GATE, GATE, registry + issuers + verifier(PREDICATE_VERIFIER))
+    add(DOCUMENT_GATE, GATE, registry + issuers + verifier(DOCUMENT_VERIFIER))
     if examples:
         add(CLAIM, CLAIM, registry)
         add(VOTE, VOTE, registry + _vote_arguments())
         add(VAULT, VAULT, registry + epochs + word(ALLOWANCE))
-        policy = parse_policy(EXAMPLE_POLICY).policy.commitment
-        add(AGE, AGE, gate + word(policy) + word(AGE_LEVEL))
-        if operator is not None:
-            for name in (LENDER, CLINIC):
-                add(name, name, registry + grants + address_word(operator))
+    LENDER,
+    CLINIC,
+    FLAT,
+)
+"""Compiled contracts that make up the suite; the last seven are examples."""
     return parts
 
 
@@ -157,6 +165,12 @@ def _key_arguments(key: KeyWords) -> bytes:
     fixed, points = key.words[:KEY_HEAD], key.words[KEY_HEAD:]
     head = pack_words([*fixed, 32 * (KEY_HEAD + 2), int(key.development)])
     return head + pack_words([len(points) // 2, *points])
+
+
+def _policy_arguments(policy: AppPolicy) -> bytes:
+    """Encode a policy as the argument after one word."""
+    head = pack_words([64, policy.level, int(policy.strict), policy.required, 128])
+    return head + pack_words([len(policy.parts), *policy.parts])
 
 
 def _vote_arguments() -> bytes:

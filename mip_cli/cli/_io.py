@@ -23,6 +23,7 @@ from mip_cli.store import files
 __all__ = [
     "confirm",
     "emit",
+    "log",
     "note",
     "read_input",
     "read_password",
@@ -141,6 +142,11 @@ def confirm(text: str, yes: bool) -> None:
 def note(text: str) -> None:
     """Tell the user something on stderr that is no error."""
     print_line("note", sanitize(text))
+
+
+def log(text: str) -> None:
+    """Write a line of a server's log on stderr."""
+    print_line("log", sanitize(text))
 
 
 def warn(text: str) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from mip_cli.cli import _io, _keys, _render
+from mip_cli.cli import _io, _keys, _policy, _proofs, _render, kyc_view
 from mip_cli.cli._options import (
     example,
     force_option,
@@ -18,19 +17,23 @@ from mip_cli.cli._options import (
     rpc_option,
     with_settings,
 )
+from mip_cli.cli.kyc_document import document
+from mip_cli.cli.kyc_http import fetch
+from mip_cli.cli.kyc_http_issuer import list_offers, offer, serve
+from mip_cli.cli.kyc_http_present import present, verifier
 from mip_cli.cli.kyc_issuer import issuer
-from mip_cli.cli.kyc_prove import prove, read_policy, verify
+from mip_cli.cli.kyc_prove import prove, verify
+from mip_cli.cli.kyc_self import attest
 from mip_cli.config import Settings
-from mip_cli.crypto.claims import date_text
+from mip_cli.crypto.policy_document import EXAMPLE_APP_POLICY
 from mip_cli.crypto.policy_text import EXAMPLE_POLICY, EXAMPLE_SCHEMA
 from mip_cli.errors import UsageFault
 from mip_cli.flows import kyc as flow
 from mip_cli.flows import passport_file
-from mip_cli.flows.kyc import HeldView
 from mip_cli.flows.passport_file import Opened
 from mip_cli.store.credentials import MAX_CREDENTIAL
 
-POLICY_SCHEMA = "mip.kyc.policy.show/1"
+POLICY_SCHEMA = "mip.kyc.policy.show/2"
 REQUEST_SCHEMA = "mip.kyc.request.made/1"
 IMPORT_SCHEMA = "mip.kyc.import/1"
 LIST_SCHEMA = "mip.kyc.list/1"
@@ -45,36 +48,50 @@ def kyc() -> None:
 kyc.add_command(issuer)
 kyc.add_command(prove)
 kyc.add_command(verify)
+kyc.add_command(fetch)
+kyc.add_command(present)
+kyc.add_command(verifier)
+for command in (offer, list_offers, serve):
+    issuer.add_command(command)
+kyc.add_command(attest)
+kyc.add_command(document)
 
 
 @kyc.command("policy", epilog=example("mip kyc policy adult.json", "mip kyc policy --example"))
 @click.argument("file", required=False, type=click.Path(dir_okay=False, allow_dash=True))
 @click.option("--example", "as_example", is_flag=True, help="Print a policy to begin with.")
+@click.option("--example-parts", is_flag=True, help="Print one over several credentials.")
 @click.option("--example-schema", is_flag=True, help="Print a schema to begin with.")
 @json_option
-def policy(file: str | None, as_example: bool, example_schema: bool, as_json: bool) -> None:
-    """Say in words what a policy asks, and the number that an app keeps of it."""
-    if as_example or example_schema:
-        click.echo(json.dumps(EXAMPLE_SCHEMA if example_schema else EXAMPLE_POLICY, indent=2))
+def policy(
+    file: str | None, as_example: bool, example_parts: bool, example_schema: bool, as_json: bool
+) -> None:
+    """Say in words what a policy asks, and the numbers that an app's contract keeps of it.
+
+    Limits: up to 4 parts, each about one credential, with up to 4 predicates and 11 issuers; sets
+    of up to 64 members. Freshness counts days so that no credential is ever older than asked; it
+    may be refused up to 3 days early.
+    """
+    if as_example or example_parts or example_schema:
+        shown = EXAMPLE_SCHEMA if example_schema else EXAMPLE_POLICY
+        click.echo(json.dumps(EXAMPLE_APP_POLICY if example_parts else shown, indent=2))
         return
     if file is None:
         raise UsageFault("which policy?", hint="give a file, or --example")
-    found = read_policy(file)
+    found = _policy.read(file)
 
     def text() -> None:
-        click.echo(f"{found.demand}:")
-        for words in found.predicates:
-            click.echo(f"  {_io.sanitize(words)}")
-        click.echo(f"commitment {found.policy.commitment:#066x}")
+        asked = found.policy
+        click.echo(f"{found.demand or 'this'}:")
+        for line in _policy.words(found, range(len(found.parts))):
+            click.echo(line)
+        click.echo(f"with {_proofs.LEVELS[asked.level]}")
+        click.echo("under " + ("the newest roots alone" if asked.strict else "any accepted roots"))
+        for number, commitment in enumerate(asked.parts, 1):
+            click.echo(f"part {number} {commitment:#066x}")
+        click.echo(f"commitment {asked.commitment:#066x}")
 
-    document = {
-        "commitment": str(found.policy.commitment),
-        "schema_id": str(found.schema.id),
-        "predicates": list(found.predicates),
-        "required": found.policy.required,
-        "issuers": list(found.policy.issuers),
-    }
-    _io.emit(document, schema=POLICY_SCHEMA, as_json=as_json, text=text)
+    _io.emit(_policy.document(found), schema=POLICY_SCHEMA, as_json=as_json, text=text)
 
 
 @kyc.command("request", epilog=example("mip kyc request --image now.jpg -o request.json"))
@@ -134,11 +151,11 @@ def import_credential(
         kept, known = flow.keep(settings, opened, data, progress)
 
     def text() -> None:
-        _show(kept)
+        kyc_view.show(kept)
         if not known:
             _io.warn("this node serves another chain: the issuer's key was not checked")
 
-    document = {**_document(kept), "issuer_checked": known}
+    document = {**kyc_view.document(kept), "issuer_checked": known}
     _io.emit(document, schema=IMPORT_SCHEMA, as_json=as_json, text=text)
 
 
@@ -160,13 +177,13 @@ def list_credentials(
     found = flow.list_held(settings, opened)
 
     def text() -> None:
-        rows = [(held.id, *_summary(held)) for held in found]
+        rows = [(held.id, *kyc_view.summary(held)) for held in found]
         if rows:
             _render.table(("id", "schema", "issuer", "until"), rows)
         else:
             _io.note("there is no credential yet; begin with `mip kyc request`")
 
-    document = {"credentials": [_document(held) for held in found]}
+    document = {"credentials": [kyc_view.document(held) for held in found]}
     _io.emit(document, schema=LIST_SCHEMA, as_json=as_json, text=text)
 
 
@@ -188,7 +205,12 @@ def show(
     """Show a credential with all its claims: for your eyes."""
     opened = _open(settings, passport_name, image, password_file, as_json)
     held = flow.show(settings, opened, identifier)
-    _io.emit(_document(held), schema=SHOW_SCHEMA, as_json=as_json, text=lambda: _show(held))
+    _io.emit(
+        kyc_view.document(held),
+        schema=SHOW_SCHEMA,
+        as_json=as_json,
+        text=lambda: kyc_view.show(held),
+    )
 
 
 def _open(
@@ -198,49 +220,3 @@ def _open(
     factors = _keys.read_factors(name, password_file, image)
     with _render.TerminalProgress(quiet=as_json) as progress:
         return passport_file.unlock(settings, name, factors, progress)
-
-
-def _summary(held: HeldView) -> tuple[str, str, str]:
-    found = held.credential
-    if found is None:
-        return ("(requested)", "", "")
-    until = date_text(found.terms.expires_on)
-    return (f"{found.schema.name} {found.schema.version}", str(found.issuer.number), until)
-
-
-def _document(held: HeldView) -> dict[str, object]:
-    found = held.credential
-    return {
-        "id": held.id,
-        "requested": datetime.fromtimestamp(held.created, UTC),
-        "credential": found
-        and {
-            "schema": f"{found.schema.name}/{found.schema.version}",
-            "schema_id": str(found.schema.id),
-            "chain_id": found.issuer.chain_id,
-            "registry": found.issuer.registry,
-            "issuer": found.issuer.number,
-            "number": found.terms.nonce,
-            "valid_from": date_text(found.terms.issued_on),
-            "valid_until": date_text(found.terms.expires_on),
-            "claims": dict(found.values),
-        },
-    }
-
-
-def _show(held: HeldView) -> None:
-    found = held.credential
-    if found is None:
-        _render.kv([("id", held.id), ("state", "requested; the issuer has not answered")])
-        return
-    claims = [(name, _io.sanitize(str(value))) for name, value in found.values.items()]
-    _render.kv(
-        [
-            ("id", held.id),
-            ("schema", f"{_io.sanitize(found.schema.name)} {found.schema.version}"),
-            ("issuer", f"{found.issuer.number} on chain {found.issuer.chain_id}"),
-            ("number", found.terms.nonce),
-            ("good", f"{date_text(found.terms.issued_on)} to {date_text(found.terms.expires_on)}"),
-            *claims,
-        ]
-    )

@@ -138,8 +138,8 @@ def issue(
     Make sure that whoever gave you the request is the person in the claims: a request tells
     nothing of whose passport it is.
     """
-    schema = _schema(schema_file)
-    claims = _claims(claims_file)
+    schema = read_schema(schema_file)
+    claims = read_claims(claims_file)
     raw = _io.read_input(request_file, 64 * 1024, what="credential request")
     request = credential_file.REQUEST.decode(raw)
     store.require(settings.data_dir, name)
@@ -267,14 +267,16 @@ def _open(settings: Settings, name: str, password_file: str | None, as_json: boo
         return flow.unlock(settings, name, password, progress)
 
 
-def _schema(file: str) -> Schema:
+def read_schema(file: str) -> Schema:
+    """Read a schema file; raise ``FileInvalid`` when it is none."""
     try:
         return parse_schema(jsontext.parse(_io.read_input(file, MAX_SCHEMA_BYTES, what="schema")))
     except (ValueError, TypeError, KeyError) as error:
         raise FileInvalid(f"the schema cannot be read: {error}") from None
 
 
-def _claims(file: str) -> dict[str, ClaimValue]:
+def read_claims(file: str) -> dict[str, ClaimValue]:
+    """Read a file of claims; raise ``FileInvalid`` when it is none."""
     try:
         raw = jsontext.parse(_io.read_input(file, _MAX_CLAIMS, what="file of claims"))
     except ValueError as error:

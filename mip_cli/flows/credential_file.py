@@ -12,13 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mip_cli.chain.abi import parse_address
-from mip_cli.crypto import jsontext
+from mip_cli.crypto import jsontext, self_attestation
 from mip_cli.crypto.babyjubjub import Point
 from mip_cli.crypto.claims import ClaimValue, Schema, date_text, parse_date, parse_schema
 from mip_cli.crypto.credential import MAX_ISSUER, MAX_NONCE, SignedStatement, Statement, Terms
 from mip_cli.crypto.eddsa import Signature
 from mip_cli.crypto.field import is_canonical
 from mip_cli.crypto.forms import Form, Members, element
+from mip_cli.crypto.self_attestation import Evidence, Note
 from mip_cli.errors import FileInvalid, MipError
 from mip_cli.store.credentials import MAX_CREDENTIAL
 from mip_cli.store.issuers import Home
@@ -26,6 +27,8 @@ from mip_cli.units import Address
 
 CONTEXT = "https://www.w3.org/ns/credentials/v2"
 TYPES = ["VerifiableCredential", "MipCredential"]
+SELF_TYPE = "MipSelfAttested"
+EVIDENCE_TYPE = "MipEvidence2026"
 SCHEMA_TYPE = "MipSchema2026"
 STATUS_TYPE = "MipRevocation2026"
 PROOF_TYPE = "DataIntegrityProof"
@@ -68,6 +71,17 @@ class Credential:
     schema: Schema
     values: Mapping[str, ClaimValue]
     signed: SignedStatement
+    note: Note | None = None
+    """How the holder came to the claims; there if and only if the credential is self-attested."""
+
+    def __post_init__(self) -> None:
+        if self.is_self_attested != (self.note is not None):
+            raise ValueError("a credential has an evidence if and only if it is self-attested")
+
+    @property
+    def is_self_attested(self) -> bool:
+        """Whether anybody could have signed it: the key decides, nothing else in it."""
+        return self_attestation.is_open(self.signed.key)
 
     @property
     def terms(self) -> Terms:
@@ -86,7 +100,7 @@ def decode(data: bytes) -> Credential:
         raise FileInvalid(f"the credential is larger than {MAX_CREDENTIAL} bytes")
     try:
         document = jsontext.parse(data)
-        if not isinstance(document, dict) or set(document) != _MEMBERS:
+        if not isinstance(document, dict) or set(document) - {"evidence"} != _MEMBERS:
             raise ValueError("it has other members than a credential of mip")
         found = _read(document)
         if _document(found) != document:
@@ -101,9 +115,11 @@ def _document(credential: Credential) -> dict[str, object]:
     signed, issuer, schema = credential.signed, credential.issuer, credential.schema
     terms = signed.statement.terms
     values = (*signed.signature.nonce, signed.signature.response)
+    note = credential.note
+    marked = {} if note is None else {"evidence": _write_note(note)}
     return {
         "@context": [CONTEXT],
-        "type": TYPES,
+        "type": TYPES if note is None else [*TYPES, SELF_TYPE],
         "issuer": f"mip:issuer:{issuer.chain_id}:{issuer.registry}:{issuer.number}",
         "validFrom": f"{date_text(terms.issued_on)}T00:00:00Z",
         "validUntil": f"{date_text(terms.expires_on)}T23:59:59Z",
@@ -124,6 +140,7 @@ def _document(credential: Credential) -> dict[str, object]:
             "verificationMethod": f"mip:key:{element(signed.key[0])}:{element(signed.key[1])}",
             "proofValue": "0x" + "".join(element(value)[2:] for value in values),
         },
+        **marked,
     }
 
 
@@ -157,7 +174,18 @@ def _read(document: Mapping[str, object]) -> Credential:
     signed = SignedStatement(
         statement, (key[0], key[1]), Signature((signature[0], signature[1]), signature[2])
     )
-    return Credential(issuer, schema, values, signed)
+    note = _read_note(_object(document, "evidence")) if "evidence" in document else None
+    return Credential(issuer, schema, values, signed, note)
+
+
+def _write_note(note: Note) -> dict[str, object]:
+    return {"type": EVIDENCE_TYPE, "how": note.how.value, "detail": note.detail}
+
+
+def _read_note(raw: Mapping[str, object]) -> Note:
+    if set(raw) != {"type", "how", "detail"} or raw["type"] != EVIDENCE_TYPE:
+        raise ValueError("its evidence is not one of mip")
+    return Note(Evidence(_text(raw, "how")), _text(raw, "detail"))
 
 
 def _elements(text: str, count: int, separator: str) -> list[int]:

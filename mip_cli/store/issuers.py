@@ -112,7 +112,15 @@ def create(
 
 def open_with_password(data_dir: Path, name: str, password: bytes) -> Opened:
     """Open an issuer with its normalised password; raise ``WrongSecret``, ``FileInvalid``."""
-    box = FORM.open(require(data_dir, name), password)
+    return _read(name, FORM.open(require(data_dir, name), password))
+
+
+def reread(opened: Opened) -> Opened:
+    """Read an opened issuer's file again, which another process may have changed."""
+    return _read(opened.name, FORM.reread(opened.box))
+
+
+def _read(name: str, box: OpenBox) -> Opened:
     try:
         content = _decode(box.content)
     except (ValueError, TypeError, KeyError):

@@ -87,6 +87,20 @@ class BoxForm:
             files.atomic_write(opened.path, self._form.encode(box))
         return replace(opened, content=content, box=box)
 
+    def reread(self, opened: OpenBox) -> OpenBox:
+        """Read a file again that another process may have changed, without Argon2id.
+
+        Raises ``WrongSecret`` when it is under another password by now.
+        """
+        box = self._form.decode(self._bytes(opened.path))
+        try:
+            if box.params != opened.box.params:
+                raise NotAuthentic
+            content = aead.unseal(opened.key, box.sealed, self._associated(box.params))
+        except NotAuthentic:
+            raise WrongSecret(f"{opened.path} is under another password by now") from None
+        return replace(opened, content=content.rstrip(b" "), box=box)
+
     def _bytes(self, path: Path) -> bytes:
         return files.read_bounded(path, MAX_BYTES, what=self.what, follow_symlinks=False)
 

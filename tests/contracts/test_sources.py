@@ -29,7 +29,7 @@ def builder() -> Any:
 
 PREFIX = (
     "(?:registry|verifier|recovery|epochs|archive|issuers|gate|grants"
-    "|claim|vote|vault|age|lender|clinic): "
+    "|claim|vote|vault|age|lender|clinic|flat|policy): "
 )
 """Who speaks in a reason."""
 
@@ -62,7 +62,9 @@ def test_headers__follow_the_house_style() -> None:
         assert f"# pragma nonreentrancy {pragma}\n" in text
         for tag in ("@title", "@license", "@notice", "@custom:stop"):
             assert tag in text, (path, tag)
-        free = "MIT" if path.parent.name == "examples" else "AGPL-3.0-only"
+        # what any app shall be able to import
+        mit = path.parent.name == "examples" or path.name == "policies.vy"
+        free = "MIT" if mit else "AGPL-3.0-only"
         assert f"@license {free}\n" in text
         assert len(text.splitlines()) <= 400
 

@@ -1,0 +1,248 @@
+"""``mip kyc present`` and ``mip kyc verifier``: proofs for web services."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mip_cli.cli import _io, _keys, _proofs, _render
+from mip_cli.cli._options import (
+    example,
+    json_option,
+    passport_option,
+    password_file_option,
+    rpc_option,
+    setting_option,
+    with_settings,
+    yes_option,
+)
+from mip_cli.cli.kyc_http_issuer import announce, port_option
+from mip_cli.config import Settings
+from mip_cli.crypto import jsontext
+from mip_cli.crypto.policy_text import MAX_POLICY_BYTES, PolicyText, parse_policy
+from mip_cli.errors import FileInvalid, UsageFault
+from mip_cli.flows import credential_file, kyc_prove, passport_file
+from mip_cli.flows import prove as passport_flow
+from mip_cli.models import Kind
+
+if TYPE_CHECKING:
+    from mip_cli.flows.web_proofs import WebConsent
+
+PRESENT_SCHEMA = "mip.kyc.present/1"
+SERVE_SCHEMA = "mip.kyc.verifier.serve/1"
+MIN_KEY = 16
+"""Characters of a service's key."""
+
+
+@click.command(
+    "present", epilog=example("mip kyc present 'openid4vp://?client_id=...' --image now.jpg")
+)
+@click.argument("request", metavar="URL")
+@click.option("--credential", metavar="ID", help="Which credential, if several fit.")
+@click.option("--revocations", metavar="FILE", help="The issuer's present revocation list.")
+@_keys.image_option
+@click.option("--kinds", default="face,password", show_default=True, help="Kinds of key to show.")
+@setting_option("--prover", "prover", metavar="NAME", help="auto, rapidsnark, groth16py, snarkjs.")
+@passport_option
+@password_file_option
+@rpc_option
+@yes_option
+@json_option
+@with_settings
+def present(
+    settings: Settings,
+    request: str,
+    credential: str | None,
+    revocations: str | None,
+    image: Path | None,
+    kinds: str,
+    passport_name: str,
+    password_file: str | None,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Answer a web service that asks for a proof, and show it nothing else.
+
+    You are told first what is asked, and which address gets the answer: that address is all that
+    is known of who asks. Look at it, and only go on if you began this there yourself.
+    """
+    from mip_cli.flows import web_proofs
+    from mip_cli.http import present as flow
+
+    listed = None
+    if revocations is not None:
+        raw = _io.read_input(revocations, credential_file.MAX_LIST, what="revocation list")
+        listed = credential_file.REVOCATIONS.decode(raw)
+    wanted = _kinds(kinds)
+    passport_file.require(settings, passport_name)
+    with _render.TerminalProgress(quiet=as_json) as progress:
+        asked = flow.look(request)
+        consent = web_proofs.agree(settings, asked.ask, progress)
+    origin = asked.ask.request.origin
+    click.echo(_words(origin, consent, wanted), err=True)
+    _io.confirm("Make this proof and send it there?", yes)
+    factors = _keys.read_factors(
+        passport_name, password_file, image, needs_password=Kind.PASSWORD in wanted
+    )
+    keys = passport_flow.Keys(passport_name, factors.password, image, wanted)
+    with _render.TerminalProgress(quiet=as_json) as progress:
+        proved = kyc_prove.prove(
+            settings,
+            consent.policy_consent,
+            keys,
+            progress,
+            credential=credential,
+            revocations=listed,
+        )
+        progress.step("sending the proof")
+        follow = flow.bring(asked, proved.file)
+    bound = proved.file.bound
+
+    def text() -> None:
+        click.echo(f"accepted by {origin}, which knows you as {bound.nullifier:#066x}")
+        if follow is not None:
+            click.echo(f"go on at {_io.sanitize(follow)}")
+        if not proved.remembered:
+            _io.warn("the passport knows too many apps to note this one")
+
+    document = {
+        "origin": origin,
+        "app": bound.app,
+        "purpose": bound.purpose,
+        "pseudonym": f"0x{bound.nullifier:064x}",
+        "level": bound.level,
+        "credential": proved.credential,
+        "redirect_uri": follow,
+        "seconds": proved.seconds,
+    }
+    _io.emit(document, schema=PRESENT_SCHEMA, as_json=as_json, text=text)
+
+
+def _words(origin: str, given: WebConsent, kinds: frozenset[Kind]) -> str:
+    consent = given.policy_consent.consent
+    request = consent.request
+    shown = " and ".join(sorted(kind.value for kind in kinds))
+    levels = _proofs.LEVELS.get(request.level, "other keys")
+    return "\n".join(
+        [
+            f"{origin} asks:",
+            "  (nobody vouches for who that is; the answer goes to this address and is good "
+            "nowhere else)",
+            f"  purpose   {_io.sanitize(request.purpose)}",
+            "  it learns a pseudonym of yours that only this address and purpose see, "
+            f"and that you showed your {shown} (it asks for {levels})",
+            *_credential(given),
+            f"  checked   on chain {request.chain_id} by the gate {given.policy_consent.gate}",
+            f"  it ends   {consent.ask.validity} s after it is made, and serves no other request",
+        ]
+    )
+
+
+def _credential(given: WebConsent) -> list[str]:
+    policy = given.policy_consent.policy
+    own_word = [
+        f"    (number {number} of these issuers: who shows this says so himself, unchecked)"
+        for number in given.own_word
+    ]
+    return [
+        f"  it also learns that a credential {_io.sanitize(policy.schema.name)} "
+        f"{policy.schema.version} of yours, by one of {len(policy.policy.issuers)} issuers, "
+        "is in force today and says:",
+        *([] if policy.face is None else [f"    the face on your document ({policy.face}), and"]),
+        f"    {policy.demand}" + (":" if policy.predicates else ""),
+        *(f"      {_io.sanitize(words)}" for words in policy.predicates),
+        *own_word,
+        "    and nothing else of it",
+    ]
+
+
+def _kinds(text: str) -> frozenset[Kind]:
+    try:
+        return frozenset(Kind(part.strip()) for part in text.split(","))
+    except ValueError:
+        raise UsageFault("--kinds takes face, password or face,password") from None
+
+
+def _policy(file: str) -> PolicyText:
+    try:
+        return parse_policy(jsontext.parse(_io.read_input(file, MAX_POLICY_BYTES, what="policy")))
+    except (ValueError, TypeError, KeyError) as error:
+        raise FileInvalid(
+            f"the policy cannot be read: {error}", hint="a service asks for one mip.policy/1"
+        ) from None
+
+
+@click.group(epilog=example("mip kyc verifier serve --policy adult.json --purpose 'Enter'"))
+def verifier() -> None:
+    """Ask for proofs as a web service."""
+
+
+@verifier.command(
+    "serve",
+    epilog=example(
+        "mip kyc verifier serve --policy adult.json --purpose 'Enter shop.example' "
+        "--url https://shop.example --key-file service.key"
+    ),
+)
+@click.option("--policy", "policy_file", required=True, metavar="FILE", help="What you ask.")
+@click.option("--purpose", required=True, metavar="TEXT", help="Why, in words for the holder.")
+@click.option(
+    "--level",
+    type=click.IntRange(1, 3),
+    default=2,
+    show_default=True,
+    help="Fewest kinds of key: 1 one, 2 face and password, 3 with people.",
+)
+@click.option(
+    "--key-file",
+    required=True,
+    type=click.Path(dir_okay=False, allow_dash=True),
+    metavar="FILE",
+    help="First line: the key with which your service begins a request.",
+)
+@click.option("--url", metavar="ORIGIN", help="Where holders reach it; this machine if absent.")
+@port_option
+@rpc_option
+@json_option
+@with_settings
+def serve(
+    settings: Settings,
+    policy_file: str,
+    purpose: str,
+    level: int,
+    key_file: str,
+    url: str | None,
+    port: int,
+    as_json: bool,
+) -> None:
+    """Ask holders for proofs over OpenID4VP, and tell your service what came of it.
+
+    Your service sends POST /requests with its key, passes the authorization_request on to the
+    holder, and reads the result_uri, which it keeps to itself. A proof says that some passport's
+    holder has such a credential now: bind the result to the browser that began, for whoever is
+    shown the request elsewhere can answer it. It listens on 127.0.0.1 alone: put what ends TLS in
+    front of it.
+    """
+    from mip_cli.flows import web_proofs
+    from mip_cli.flows.web_requests import Requests
+    from mip_cli.http.server import origin_for
+    from mip_cli.http.server import serve as run
+    from mip_cli.http.verifier import MAX_BODY, verifier_app
+
+    origin = origin_for(url, port)
+    policy = _policy(policy_file)
+    key = _io.read_password(key_file, prompt="key of the service", confirm=False)
+    if len(key) < MIN_KEY or not key.isascii():
+        raise UsageFault(f"the service's key has {MIN_KEY} ASCII characters or more")
+    with _render.TerminalProgress(quiet=as_json) as progress:
+        terms = web_proofs.terms_of(settings, policy, purpose, level)
+        progress.step("serving")
+
+    requests = Requests(terms, f"{origin}/response", web_proofs.checker(settings))
+
+    def ready(taken: int) -> None:
+        announce({"url": origin, "port": taken, "purpose": purpose}, SERVE_SCHEMA, as_json)
+
+    run(verifier_app(requests, origin, key, _io.log), port, ready, max_body=MAX_BODY)

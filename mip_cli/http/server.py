@@ -1,0 +1,164 @@
+"""What both servers share: limits, one JSON object per fault, no secrets in logs, loopback only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from flask import Flask, Request, Response, request
+from werkzeug.exceptions import HTTPException
+
+from mip_cli.crypto import jsontext
+from mip_cli.errors import EnvironmentFault, UsageFault
+from mip_cli.flows.offers import Fault, Refused
+from mip_cli.http.client import Web
+
+if TYPE_CHECKING:
+    from werkzeug.datastructures import MultiDict
+
+Log = Callable[[str], None]
+LOOPBACK = "127.0.0.1"
+MAX_HEADERS = 16 * 1024
+MAX_PARTS = 32
+"""Fields of a form."""
+CONNECTIONS = 100
+THREADS = 4
+IDLE_SECONDS = 20
+"""After which a connection on which nothing happens is closed."""
+
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+_STATUS = {Fault.INVALID_TOKEN: 401, Fault.SERVER_ERROR: 500, Fault.BUSY: 503}
+_FORM, _JSON = "application/x-www-form-urlencoded", "application/json"
+
+
+def make_app(name: str, log: Log, *, max_body: int) -> Flask:
+    """Return an app that answers every fault in one way and logs no more than its routes."""
+    app = Flask(name, static_folder=None, template_folder=None)
+    app.config.update(
+        MAX_CONTENT_LENGTH=max_body, MAX_FORM_MEMORY_SIZE=max_body, MAX_FORM_PARTS=MAX_PARTS
+    )
+
+    @app.after_request
+    def close(response: Response) -> Response:
+        for header, value in _HEADERS.items():
+            response.headers.setdefault(header, value)
+        # the rule, not the path: paths hold secrets
+        rule = request.url_rule.rule if request.url_rule else "(unknown)"
+        log(f"{request.method[:8]} {rule} {response.status_code}")
+        return response
+
+    @app.errorhandler(Refused)
+    def refused(error: Refused) -> Response:
+        status = _STATUS.get(error.fault, 400)
+        response = answer({"error": error.fault, "error_description": error.message}, status)
+        if error.fault is Fault.INVALID_TOKEN:
+            response.headers["WWW-Authenticate"] = f'Bearer error="{error.fault}"'
+        return response
+
+    @app.errorhandler(HTTPException)
+    def unknown(error: HTTPException) -> Response:
+        status = error.code or 500
+        words = {
+            404: "there is nothing here",
+            405: "not by this method",
+            413: "the body is too large",
+        }
+        found = words.get(status, "the request makes no sense")
+        response = answer({"error": Fault.INVALID_REQUEST, "error_description": found}, status)
+        for header, value in error.get_headers():
+            if header == "Allow":
+                response.headers[header] = value
+        return response
+
+    @app.errorhandler(Exception)
+    def broken(error: Exception) -> Response:
+        # the name alone: messages and traces may quote what was sent
+        log(f"failed: {type(error).__name__}")
+        said = {"error": Fault.SERVER_ERROR, "error_description": "try again later"}
+        return answer(said, 500)
+
+    return app
+
+
+def answer(document: Mapping[str, object], status: int = 200) -> Response:
+    """Return a JSON answer."""
+    body = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    return Response(body, status=status, mimetype=_JSON)
+
+
+def form(found: Request) -> MultiDict[str, str]:
+    """Return a form without repeated fields; raise ``Refused`` for anything else."""
+    if found.mimetype != _FORM:
+        raise Refused(Fault.INVALID_REQUEST, f"the body must be {_FORM}")
+    fields = found.form
+    if found.args or any(len(values) != 1 for _, values in fields.lists()):
+        raise Refused(Fault.INVALID_REQUEST, "a parameter is repeated or stands in the address")
+    return fields
+
+
+def members(found: Request, fault: Fault) -> dict[str, object]:
+    """Return a body's JSON object; raise ``Refused`` for anything else."""
+    if found.mimetype != _JSON:
+        raise Refused(fault, f"the body must be {_JSON}")
+    try:
+        document = jsontext.parse(found.get_data(cache=False))
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise Refused(fault, "the body is no sound JSON object")
+    return document
+
+
+def bearer(found: Request) -> str:
+    """Return the token of a request; empty when there is none."""
+    scheme, _, token = found.headers.get("Authorization", "").partition(" ")
+    return token if scheme.lower() == "bearer" and len(token) <= 256 else ""
+
+
+def serve(app: Flask, port: int, ready: Callable[[int], None], *, max_body: int) -> None:
+    """Serve until the process is told to end; ``ready`` gets the port that was taken.
+
+    Raises ``EnvironmentFault`` when the port is not to be had.
+    """
+    from waitress import create_server
+
+    try:
+        server = create_server(
+            app,
+            host=LOOPBACK,
+            port=port,
+            threads=THREADS,
+            connection_limit=CONNECTIONS,
+            channel_timeout=IDLE_SECONDS,
+            cleanup_interval=5,
+            max_request_header_size=MAX_HEADERS,
+            # beyond the app's own limit, so that its answer is the one that is seen
+            max_request_body_size=4 * max_body,
+            ident=None,
+            expose_tracebacks=False,
+            clear_untrusted_proxy_headers=True,
+        )
+    except OSError as error:
+        reason = (error.strerror or "unknown failure").lower()
+        raise EnvironmentFault(f"cannot listen on port {port} of {LOOPBACK}: {reason}") from None
+    try:
+        ready(int(server.effective_port))
+        server.run()
+    finally:
+        server.close()
+
+
+def origin_for(url: str | None, port: int) -> str:
+    """Return the origin that a server is reached at; raise ``UsageFault`` for no origin."""
+    if url is None and port == 0:
+        raise UsageFault("with any port, name the origin", hint="add --url, or choose a --port")
+    origin = url or f"http://{LOOPBACK}:{port}"
+    if Web(origin, "your server").origin != origin:
+        raise UsageFault("--url takes an origin, such as https://example.org")
+    return origin
