@@ -17,6 +17,7 @@ from mip_cli.cli._options import (
     rpc_option,
     with_settings,
 )
+from mip_cli.cli.kyc_document import document
 from mip_cli.cli.kyc_http import fetch
 from mip_cli.cli.kyc_http_issuer import list_offers, offer, serve
 from mip_cli.cli.kyc_http_present import present, verifier
@@ -54,6 +55,7 @@ kyc.add_command(verifier)
 for command in (offer, list_offers, serve, register, rotate, resume, publish_schema, list_chain):
     issuer.add_command(command)
 kyc.add_command(attest)
+kyc.add_command(document)
 
 
 @kyc.command("policy", epilog=example("mip kyc policy adult.json", "mip kyc policy --example"))
