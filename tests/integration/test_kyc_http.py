@@ -109,9 +109,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 def set_up(chain: LocalChain, folder: Path) -> Stage:
     photos = demo_photos.find(None, folder / "photos")
-    for number, name in enumerate(("holder", "stranger"), 1):
+    for name in ("holder", "stranger"):
         wish = enroll.EnrollRequest(name, photos.first, PASSWORD.encode())
-        enroll.enroll(chain.settings, wish, developer_signer(number), Silent())
+        enroll.enroll(chain.settings, wish, developer_signer(1), Silent())
     city = folder / "city" / "deployments"
     city.mkdir(parents=True, mode=0o700)
     record = chain.settings.data_dir / "deployments" / "31337.json"
@@ -264,9 +264,8 @@ def test_fetch__goes_on_after_a_lost_answer(stage: Stage) -> None:
         assert len(held) == before + 1
         assert not list(stage.world.chain.settings.data_dir.rglob("*.fetch"))
         # and the code was spent
-        assert "has status 404" in stage.holder(
-            "fetch", offer, "--code-file", pin, code=3
-        ) or "invalid_request" in stage.holder("fetch", offer, "--code-file", pin, code=1)
+        spent = stage.holder("fetch", offer, "--code-file", pin, code=1)
+        assert "there is nothing here" in spent
         listed = stage.world.mip("issuer", "offers", "--issuer", "city", issuer=True)["offers"]
         assert got["number"] in [o["number"] for o in listed if o["state"] == "fetched"]
 
@@ -400,7 +399,7 @@ def altered(proof: dict[str, Any], part: str, name: str) -> dict[str, Any]:
         "purpose": f"{value}!", "level": 1, "nonce": 1, "day": document["credential"]["day"] - 1,
         "beneficiary": "0x" + "0" * 39 + "1", "payload": "0x" + "11" * 32,
     }  # fmt: skip
-    document[part][name] = changed.get(name, None)
+    document[part][name] = changed.get(name)
     if document[part][name] is None:
         document[part][name] = str(int(value) ^ 1)
     return dict(document)
