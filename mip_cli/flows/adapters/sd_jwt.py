@@ -51,9 +51,9 @@ class SdJwt:
             text = document.decode("ascii").strip()
         except UnicodeDecodeError:
             raise refused("it is no SD-JWT") from None
-        token, *disclosures, binding = text.split("~")
-        if "~" not in text or len(disclosures) > MAX_DISCLOSURES:
+        if not 1 <= text.count("~") <= MAX_DISCLOSURES:
             raise refused("it is no SD-JWT, or has too many disclosures")
+        token, *disclosures, binding = text.split("~")
         header = _header(token, TYPES)
         key = _chosen(known, header.get("kid"))
         payload = _signed(token, key, "its signature")
