@@ -358,7 +358,7 @@ def test_verifier__refuses_all_but_the_one_proof(stage: Stage) -> None:
         refuse(post(proof, foreign["state"], other), "another web service")
         refuse(post(proof, "A" * 22), "unknown")
         for name, words in {
-            "nullifier": "does not hold", "root": "does not hold", "purpose": "another purpose",
+            "nullifier": "does not verify", "root": "does not verify", "purpose": "another purpose",
             "nonce": "another nonce", "beneficiary": "another beneficiary", "level": "level 1",
             "payload": "another request",
         }.items():  # fmt: skip
@@ -368,7 +368,7 @@ def test_verifier__refuses_all_but_the_one_proof(stage: Stage) -> None:
         looser["credential"]["policy"]["predicates"][0]["value"] = 16
         refuse(post(looser), "another policy")
         later = post(altered(proof, "credential", "day"))
-        refuse(later, "does not hold")
+        refuse(later, "does not verify")
         assert post(proof).json() == {}
         found = outcome(served.port, made)
         assert (found["outcome"], found["level"]) == ("accepted", 2)
