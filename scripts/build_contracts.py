@@ -36,6 +36,7 @@ DEPLOYABLES = (
     "examples/PassportVote.vy",
     "examples/PassportVault.vy",
     "examples/AgeGate.vy",
+    "examples/FlatLottery.vy",
 )
 INTERFACES = (
     "interfaces/IPassportRegistry.vyi",
@@ -47,7 +48,7 @@ INTERFACES = (
     "interfaces/IIssuerRegistry.vyi",
     "interfaces/ISelfAttestation.vyi",
     "interfaces/IPredicateGate.vyi",
-    "interfaces/IPredicateApp.vyi",
+    "interfaces/IPolicyApp.vyi",
 )
 SCHEMA = "mip.contract/1"
 

@@ -10,19 +10,24 @@
 """
 
 from ..interfaces import IPassportApp
-from ..interfaces import IPredicateApp
-from ..interfaces import IPredicateGate
+from ..interfaces import IPolicyApp
+from ..modules import policies
 
 implements: IPassportApp
-implements: IPredicateApp
+implements: IPolicyApp
+
+initializes: policies
+
+exports: (
+    policies.GATE,
+    policies.credential_policy,
+    policies.passport_level,
+    policies.policy_commitment,
+)
 
 PURPOSE: constant(String[96]) = "enter as an adult"
 # abi(keccak256(SIGNATURE)) of a function without arguments is that word itself
 PAYLOAD: constant(bytes32) = keccak256(keccak256("enter()"))
-
-GATE: public(immutable(IPredicateGate))
-LEVEL: immutable(uint256)
-credential_policy: public(immutable(uint256))
 
 entered: public(HashMap[uint256, address])  # nullifier => beneficiary
 
@@ -33,26 +38,21 @@ event Entered:
 
 
 @deploy
-def __init__(gate: address, policy: uint256, level: uint256):
+def __init__(gate: address, policy: IPolicyApp.Policy):
     """
     @param gate The PredicateGate to ask.
-    @param policy Commitment to the policy, as `mip kyc policy` prints it.
-    @param level Kinds of keys a proof must use, at least.
+    @param policy What to ask, as `mip kyc policy` prints it.
     """
-    GATE = IPredicateGate(gate)
-    credential_policy = policy
-    LEVEL = level
+    policies.__init__(gate, policy)
 
 
 @external
-def enter(presentation: IPredicateGate.PredicatePresentation):
+def enter(presentation: IPolicyApp.PolicyPresentation):
     """
     @notice Enters for the presentation's beneficiary; anyone may send it.
     @param presentation What the holder presents; its payload is PAYLOAD.
     """
-    nullifier: uint256 = staticcall GATE.check(
-        keccak256(PURPOSE), PAYLOAD, LEVEL, credential_policy, presentation
-    )
+    nullifier: uint256 = policies._check(keccak256(PURPOSE), PAYLOAD, presentation)
     assert self.entered[nullifier] == empty(address), "age: passport has entered"
     self.entered[nullifier] = presentation.beneficiary
     log Entered(nullifier=nullifier, beneficiary=presentation.beneficiary)
@@ -66,13 +66,3 @@ def passport_purpose() -> String[96]:
     @return The purpose.
     """
     return PURPOSE
-
-
-@view
-@external
-def passport_level() -> uint256:
-    """
-    @notice How many kinds of keys a proof must use.
-    @return The level.
-    """
-    return LEVEL

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from mip_cli.chain.abi import address_word, checksum, pack_words, topic, words
 from mip_cli.chain.contract import BoundContract
 from mip_cli.chain.faults import NodeUntrusted
-from mip_cli.chain.logs import read_logs
-from mip_cli.chain.values import Call, Receipt
+from mip_cli.chain.logs import next_time, read_logs
+from mip_cli.chain.registry import AcceptedRoot, closed_this_minute, parse_accepted_roots
+from mip_cli.chain.values import Call, Log, Receipt
 from mip_cli.crypto.babyjubjub import Point
 from mip_cli.crypto.binding import word
-from mip_cli.crypto.credential import ISSUER_LEVELS, issuer_leaf
+from mip_cli.crypto.credential import ISSUER_LEVELS, MAX_ISSUER, issuer_leaf
+from mip_cli.crypto.field import is_canonical
 from mip_cli.crypto.quad_tree import QuadTree
 from mip_cli.progress import Progress
 from mip_cli.units import Address
@@ -27,6 +29,9 @@ LEAF_EVENTS = (REGISTERED, PUBLISHED, SUSPENDED, RESUMED, CHANGED)
 """Every event after which a leaf is another one."""
 MAX_NAME = 96
 """UTF-8 bytes of an issuer's name."""
+MIN_LIFE = 60
+"""Seconds that an earlier root must still live to be worth a proof."""
+_MAX_BACK = 1024  # changes looked back for it, more than blocks of a minute hold
 
 
 class IssuerStatus(IntEnum):
@@ -51,8 +56,8 @@ class IssuerRecord:
     """Of what it revoked; 0 for nothing."""
     version: int
     """How often it published."""
-    published_at: int
-    """Unix time of the last publication."""
+    published_at: int | None
+    """Unix time of the last publication; None when read from events."""
     status: IssuerStatus
 
     @property
@@ -70,7 +75,17 @@ class IssuerSet:
     records: Mapping[int, IssuerRecord]
     """By number."""
     tree: QuadTree
-    """The tree whose root proofs refer to."""
+    """The tree of the newest root."""
+    lasting: QuadTree | None = None
+    """That of the root before it, when the newest is of the running minute: anybody can make that
+    one worthless, by registering an issuer, before a proof under it arrives."""
+
+    def tree_for(self, numbers: Iterable[int]) -> QuadTree:
+        """Return the tree to prove some issuers in: the lasting one if none of them changed."""
+        lasting = self.lasting
+        if lasting and all(lasting.leaf(n) == self.tree.leaf(n) != 0 for n in numbers):
+            return lasting
+        return self.tree
 
 
 class IssuerRegistry(BoundContract):
@@ -92,6 +107,10 @@ class IssuerRegistry(BoundContract):
         """Tell whether proofs under a root are accepted now."""
         return self._words("is_known_root(uint256)", word(root), 1)[0] == 1
 
+    def accepted_roots(self) -> list[AcceptedRoot]:
+        """Return every root that the registry accepts now, the current one first."""
+        return parse_accepted_roots(self._read("accepted_roots()", b""))
+
     def everyone(self, first_block: int, progress: Progress) -> IssuerSet:
         """Return all issuers, whom events name, held against the root of one block.
 
@@ -100,14 +119,31 @@ class IssuerRegistry(BoundContract):
         """
         last = self.rpc.block_number()
         logs = read_logs(self.rpc, self.address, [LEAF_EVENTS], first_block, last, progress)
-        numbers = sorted({int.from_bytes(log.topics[1], "big") for _, log in logs})
-        tag = hex(last)
-        records = {number: self._record(number, tag) for number in numbers}
-        leaves = {number: record.leaf for number, record in records.items()}
-        tree = QuadTree(ISSUER_LEVELS, leaves)
-        if tree.root != self._words("root()", b"", 1, block=tag)[0]:
+        records: dict[int, IssuerRecord] = {}
+        earlier: list[tuple[int, int]] = []  # issuer, and its leaf before a change
+        for _, log in logs:
+            number = int.from_bytes(log.topics[1], "big") if len(log.topics) > 1 else -1
+            before = records.get(number)
+            records[number] = _after(log, number, before)
+            earlier.append((number, before.leaf if before else 0))
+        tree = _tree(records)
+        if tree.root != self._words("root()", b"", 1, block=hex(last))[0]:
             raise NodeUntrusted("the issuers that the node shows do not lead to the present root")
-        return IssuerSet(records, tree)
+        return IssuerSet(records, tree, self._lasting(records, earlier))
+
+    def _lasting(
+        self, records: Mapping[int, IssuerRecord], earlier: list[tuple[int, int]]
+    ) -> QuadTree | None:
+        closing, now = self.accepted_roots()[1:], next_time(self.rpc)
+        if not closing or not closed_this_minute(closing[0], now):
+            return None
+        wanted = {found.root for found in closing if found.until - now >= MIN_LIFE}
+        tree = _tree(records)
+        for number, leaf in earlier[: -_MAX_BACK - 1 : -1]:
+            tree.update({number: leaf})
+            if tree.root in wanted:
+                return tree
+        return None
 
     def _record(self, number: int, tag: str) -> IssuerRecord:
         found = self._words("issuer(uint256)", word(number), 7, block=tag)
@@ -160,3 +196,34 @@ class IssuerRegistry(BoundContract):
                 words(log.data[:96], 3)
                 return int.from_bytes(log.topics[1], "big")
         raise NodeUntrusted("the registration left no event")
+
+
+def _tree(records: Mapping[int, IssuerRecord]) -> QuadTree:
+    return QuadTree(ISSUER_LEVELS, {number: record.leaf for number, record in records.items()})
+
+
+def _after(log: Log, number: int, before: IssuerRecord | None) -> IssuerRecord:
+    """Return what an event leaves of an issuer; raise ``NodeUntrusted`` for one that cannot be."""
+    kind = log.topics[0]
+    if not 0 <= number <= MAX_ISSUER or (before is None) != (kind == REGISTERED):
+        raise NodeUntrusted("the node shows events of issuers that cannot be")
+    if before is None:
+        x, y = _elements(log, 2)
+        controller = checksum(log.topics[2][-20:] if len(log.topics) > 2 else 0)
+        return IssuerRecord(number, controller, (x, y), 0, 0, None, IssuerStatus.ACTIVE)
+    if kind == PUBLISHED:
+        version, root = _elements(log, 2)
+        return replace(before, version=version, revocation_root=root)
+    if kind == CHANGED:
+        x, y = _elements(log, 2)
+        controller = checksum(log.topics[2][-20:] if len(log.topics) > 2 else 0)
+        return replace(before, controller=controller, key=(x, y))
+    status = IssuerStatus.SUSPENDED if kind == SUSPENDED else IssuerStatus.ACTIVE
+    return replace(before, status=status)
+
+
+def _elements(log: Log, count: int) -> list[int]:
+    found = words(log.data, count)
+    if not all(map(is_canonical, found)):
+        raise NodeUntrusted("the node shows events of issuers that cannot be")
+    return found

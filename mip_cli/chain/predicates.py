@@ -17,6 +17,10 @@ PREDICATE_PRESENTATION = (
     "(uint256,uint256,uint256,address,uint256,uint256,uint256,uint256,uint256[8])"
 )
 """ABI type of a presentation with a credential."""
+POLICY_PRESENTATION = (
+    "(uint256,uint256,uint256,address,uint256,uint256,uint256,uint256,(uint256,uint256[8])[])"
+)
+"""ABI type of a presentation to an app with a policy."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,51 @@ def encode_presentation(presentation: PredicatePresentation) -> bytes:
     )
 
 
+@dataclass(frozen=True)
+class PolicyPresentation:
+    """What a holder hands to an app with a policy: proofs of some of its parts."""
+
+    first: PredicatePresentation
+    """What all share, and the proof of the first part shown."""
+    parts: tuple[int, ...]
+    """Numbers of the parts shown, ascending."""
+    more: tuple[tuple[int, ...], ...]
+    """Proofs of the others."""
+
+
+def encode_policy_presentation(presentation: PolicyPresentation) -> bytes:
+    """Encode it as a dynamic tuple, from its own first word on."""
+    p = presentation.first.passport
+    proofs = (p.proof, *presentation.more)
+    shown = b"".join(
+        pack_words([part, *proof]) for part, proof in zip(presentation.parts, proofs, strict=True)
+    )
+    return (
+        pack_words([p.root, p.level, p.nullifier])
+        + address_word(p.beneficiary)
+        + pack_words([p.nonce, p.deadline, presentation.first.issuers_root])
+        + pack_words([presentation.first.day, 9 * 32, len(proofs)])
+        + shown
+    )
+
+
+def policy_call(app: Address, invocation: Invocation, presentation: PolicyPresentation) -> Call:
+    """Build the call of an app's function with a presentation as its last argument."""
+    types = (*invocation.types, POLICY_PRESENTATION)
+    name = f"{invocation.name}({','.join(types)})"
+    if any(kind in ("bytes", "string") or "[" in kind for kind in invocation.types):
+        p = presentation.first.passport
+        proofs = (p.proof, *presentation.more)
+        head = (p.root, p.level, p.nullifier, p.beneficiary, p.nonce, p.deadline)
+        listed = list(zip(presentation.parts, proofs, strict=True))
+        given = (*head, presentation.first.issuers_root, presentation.first.day, listed)
+        body = encode(types, (*invocation.values, given))
+    else:
+        body = encode(invocation.types, invocation.values)
+        body += word(len(body) + 32) + encode_policy_presentation(presentation)
+    return Call(app, selector(name) + body)
+
+
 def gated_call(app: Address, invocation: Invocation, presentation: PredicatePresentation) -> Call:
     """Build the call of an app's function with a presentation as its last argument."""
     types = (*invocation.types, PREDICATE_PRESENTATION)
@@ -55,12 +104,16 @@ def gated_call(app: Address, invocation: Invocation, presentation: PredicatePres
     return Call(app, selector(name) + body)
 
 
-class PredicateApp(BoundContract):
+class PolicyApp(BoundContract):
     """What an app with a policy states beside its purpose and level."""
 
     def policy(self) -> int:
         """Return the commitment to its policy."""
-        return self._words("credential_policy()", b"", 1)[0]
+        return self._words("policy_commitment()", b"", 1)[0]
+
+    def gate(self) -> Address:
+        """Return the gate it asks."""
+        return self._address("GATE()")
 
 
 class PredicateGate(BoundContract):

@@ -257,7 +257,42 @@ REASONS: dict[str, Reason] = {
     "gate: verifier is of another circuit": Reason(
         "the verifier belongs to another circuit", _REBUILD
     ),
+    "policy: gate answers another pseudonym": Reason(
+        "the gate answers with another pseudonym than the proof's", _OUR_BUG
+    ),
+    "policy: gate has no code": Reason("the gate contract is missing", "mip deploy"),
+    "policy: issuers root is not the newest": Reason(
+        "issuers have published revocations or keys since the proof was made, and the app takes "
+        "the newest root alone",
+        _FRESH_PROOF,
+    ),
+    "policy: level is unknown": Reason("there are levels 1 to 3 only", "change the policy"),
+    "policy: not as many parts as required": Reason(
+        "the proof shows more or fewer parts than the app's policy requires", _FRESH_PROOF
+    ),
+    "policy: part is there twice": Reason(
+        "two parts of the policy are the same, which would count twice", "change the policy"
+    ),
+    "policy: part is zero or not canonical": Reason(
+        "a part of the policy is one that nobody can satisfy", "change the policy"
+    ),
+    "policy: parts are not in ascending order": Reason(
+        "the parts of the proof stand in a wrong order, or one is there twice", _OUR_BUG
+    ),
+    "policy: passport root is not the newest": Reason(
+        "others enrolled or changed keys since the proof was made, and the app takes the newest "
+        "root alone",
+        _FRESH_PROOF,
+    ),
+    "policy: required parts do not exist": Reason(
+        "the policy requires more parts than it has, or none", "change the policy"
+    ),
+    "policy: there is no such part": Reason(
+        "the app's policy has no such part", "get the policy from the app's makers"
+    ),
     "age: passport has entered": Reason("this passport has entered already"),
+    "flat: passport has applied": Reason("this passport has applied for the flat already"),
+    "flat: there is no such flat": Reason("there is no flat of that number"),
     "claim: passport has claimed": Reason("this passport has claimed already"),
     "vault: grant has expired": Reason("the grant has expired", "ask its holder for a new one"),
     "vault: grant was voided by its holder": Reason("the grant was voided by its holder"),

@@ -110,6 +110,24 @@ class AcceptedRoot:
     """Unix time at which it is refused; 2^256 - 1 for the current root."""
 
 
+def parse_accepted_roots(data: bytes) -> list[AcceptedRoot]:
+    """Read what a registry answers for its accepted roots."""
+    count = words(data, 2)[1]
+    if count > 64:
+        raise NodeUntrusted("the registry answers with too many roots")
+    flat = words(data, 2 + 2 * count)[2:]
+    return [AcceptedRoot(flat[i], flat[i + 1]) for i in range(0, 2 * count, 2)]
+
+
+def closed_this_minute(newest_closing: AcceptedRoot, now: int) -> bool:
+    """Tell whether the current root is of the running minute, so that a change makes it worthless.
+
+    The newest closing root was replaced in the minute in which the current one was last changed.
+    """
+    life = WINDOW if newest_closing.until > now + GRACE else GRACE
+    return (newest_closing.until - life) // BUCKET == now // BUCKET
+
+
 class Registry(BoundContract):
     """Reads one passport registry through one node and builds calls to it."""
 
@@ -131,12 +149,7 @@ class Registry(BoundContract):
 
     def accepted_roots(self) -> list[AcceptedRoot]:
         """Return every root the registry accepts now, with its last moment."""
-        data = self._read("accepted_roots()", b"")
-        count = words(data, 2)[1]
-        if count > 64:
-            raise NodeUntrusted("the registry answers with too many roots")
-        flat = words(data, 2 + 2 * count)[2:]
-        return [AcceptedRoot(flat[i], flat[i + 1]) for i in range(0, 2 * count, 2)]
+        return parse_accepted_roots(self._read("accepted_roots()", b""))
 
     def passport(
         self, identity_commitment: int, anchor: str, block: str = "latest"

@@ -40,7 +40,7 @@ class IssuerRefusal(ChainRefusal):
 
 
 class GateRefusal(ChainRefusal):
-    """The predicate gate said no."""
+    """The predicate gate, or the module of policies before it, said no."""
 
 
 class VerifierRefusal(ChainRefusal):
@@ -65,6 +65,7 @@ _CLASSES: dict[str, type[ChainRefusal]] = {
     "archive": AnchorRefusal,
     "issuers": IssuerRefusal,
     "gate": GateRefusal,
+    "policy": GateRefusal,
     "verifier": VerifierRefusal,
     "poseidon2": HashRefusal,
 }

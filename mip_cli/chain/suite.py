@@ -25,13 +25,16 @@ from mip_cli.chain.deployments import (
 from mip_cli.chain.inspection import KEY_HEAD
 from mip_cli.crypto import jsontext
 from mip_cli.crypto.binding import word
-from mip_cli.crypto.policy_text import EXAMPLE_POLICY, parse_policy
+from mip_cli.crypto.policy_app import AppPolicy
+from mip_cli.crypto.policy_document import EXAMPLE_APP_POLICY, parse_app_policy
+from mip_cli.crypto.policy_text import EXAMPLE_POLICY
 from mip_cli.errors import ArtifactMismatch
 
 CLAIM = "PassportClaim"
 VOTE = "PassportVote"
 VAULT = "PassportVault"
 AGE = "AgeGate"
+FLAT = "FlatLottery"
 VERIFIER_SOURCE = "Groth16Verifier"
 SOURCES = (
     POSEIDON2,
@@ -47,10 +50,9 @@ SOURCES = (
     VOTE,
     VAULT,
     AGE,
+    FLAT,
 )
-"""Compiled contracts that make up the suite; the last four are examples."""
-AGE_LEVEL = 1
-"""Kinds of key that the example of a policy asks for."""
+"""Compiled contracts that make up the suite; the last five are examples."""
 QUESTION = "Shall the library stay open on Sundays?"
 CHOICES = 2
 CLOSES_AT = 4_102_444_800
@@ -136,8 +138,8 @@ def suite_parts(
         add(CLAIM, CLAIM, registry)
         add(VOTE, VOTE, registry + _vote_arguments())
         add(VAULT, VAULT, registry + epochs + word(ALLOWANCE))
-        policy = parse_policy(EXAMPLE_POLICY).policy.commitment
-        add(AGE, AGE, gate + word(policy) + word(AGE_LEVEL))
+        add(AGE, AGE, gate + _policy_arguments(parse_app_policy(EXAMPLE_POLICY).policy))
+        add(FLAT, FLAT, gate + _policy_arguments(parse_app_policy(EXAMPLE_APP_POLICY).policy))
     return parts
 
 
@@ -145,6 +147,12 @@ def _key_arguments(key: KeyWords) -> bytes:
     fixed, points = key.words[:KEY_HEAD], key.words[KEY_HEAD:]
     head = pack_words([*fixed, 32 * (KEY_HEAD + 2), int(key.development)])
     return head + pack_words([len(points) // 2, *points])
+
+
+def _policy_arguments(policy: AppPolicy) -> bytes:
+    """Encode a policy as the argument after one word."""
+    head = pack_words([64, policy.level, int(policy.strict), policy.required, 128])
+    return head + pack_words([len(policy.parts), *policy.parts])
 
 
 def _vote_arguments() -> bytes:

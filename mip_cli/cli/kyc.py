@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from mip_cli.cli import _io, _keys, _render, kyc_view
+from mip_cli.cli import _io, _keys, _policy, _proofs, _render, kyc_view
 from mip_cli.cli._options import (
     example,
     force_option,
@@ -22,9 +22,10 @@ from mip_cli.cli.kyc_http import fetch
 from mip_cli.cli.kyc_http_issuer import list_offers, offer, serve
 from mip_cli.cli.kyc_http_present import present, verifier
 from mip_cli.cli.kyc_issuer import issuer
-from mip_cli.cli.kyc_prove import prove, read_policy, verify
+from mip_cli.cli.kyc_prove import prove, verify
 from mip_cli.cli.kyc_self import attest
 from mip_cli.config import Settings
+from mip_cli.crypto.policy_document import EXAMPLE_APP_POLICY
 from mip_cli.crypto.policy_text import EXAMPLE_POLICY, EXAMPLE_SCHEMA
 from mip_cli.errors import UsageFault
 from mip_cli.flows import kyc as flow
@@ -32,7 +33,7 @@ from mip_cli.flows import passport_file
 from mip_cli.flows.passport_file import Opened
 from mip_cli.store.credentials import MAX_CREDENTIAL
 
-POLICY_SCHEMA = "mip.kyc.policy.show/1"
+POLICY_SCHEMA = "mip.kyc.policy.show/2"
 REQUEST_SCHEMA = "mip.kyc.request.made/1"
 IMPORT_SCHEMA = "mip.kyc.import/1"
 LIST_SCHEMA = "mip.kyc.list/1"
@@ -58,31 +59,38 @@ kyc.add_command(attest)
 @kyc.command("policy", epilog=example("mip kyc policy adult.json", "mip kyc policy --example"))
 @click.argument("file", required=False, type=click.Path(dir_okay=False, allow_dash=True))
 @click.option("--example", "as_example", is_flag=True, help="Print a policy to begin with.")
+@click.option("--example-parts", is_flag=True, help="Print one over several credentials.")
 @click.option("--example-schema", is_flag=True, help="Print a schema to begin with.")
 @json_option
-def policy(file: str | None, as_example: bool, example_schema: bool, as_json: bool) -> None:
-    """Say in words what a policy asks, and the number that an app keeps of it."""
-    if as_example or example_schema:
-        click.echo(json.dumps(EXAMPLE_SCHEMA if example_schema else EXAMPLE_POLICY, indent=2))
+def policy(
+    file: str | None, as_example: bool, example_parts: bool, example_schema: bool, as_json: bool
+) -> None:
+    """Say in words what a policy asks, and the numbers that an app's contract keeps of it.
+
+    Limits: up to 4 parts, each about one credential, with up to 4 predicates and 11 issuers; sets
+    of up to 64 members. Freshness counts days so that no credential is ever older than asked; it
+    may be refused up to 3 days early.
+    """
+    if as_example or example_parts or example_schema:
+        shown = EXAMPLE_SCHEMA if example_schema else EXAMPLE_POLICY
+        click.echo(json.dumps(EXAMPLE_APP_POLICY if example_parts else shown, indent=2))
         return
     if file is None:
         raise UsageFault("which policy?", hint="give a file, or --example")
-    found = read_policy(file)
+    found = _policy.read(file)
 
     def text() -> None:
-        click.echo(f"{found.demand}:")
-        for words in found.predicates:
-            click.echo(f"  {_io.sanitize(words)}")
-        click.echo(f"commitment {found.policy.commitment:#066x}")
+        asked = found.policy
+        click.echo(f"{found.demand or 'this'}:")
+        for line in _policy.words(found, range(len(found.parts))):
+            click.echo(line)
+        click.echo(f"with {_proofs.LEVELS[asked.level]}")
+        click.echo("under " + ("the newest roots alone" if asked.strict else "any accepted roots"))
+        for number, commitment in enumerate(asked.parts, 1):
+            click.echo(f"part {number} {commitment:#066x}")
+        click.echo(f"commitment {asked.commitment:#066x}")
 
-    document = {
-        "commitment": str(found.policy.commitment),
-        "schema_id": str(found.schema.id),
-        "predicates": list(found.predicates),
-        "required": found.policy.required,
-        "issuers": list(found.policy.issuers),
-    }
-    _io.emit(document, schema=POLICY_SCHEMA, as_json=as_json, text=text)
+    _io.emit(_policy.document(found), schema=POLICY_SCHEMA, as_json=as_json, text=text)
 
 
 @kyc.command("request", epilog=example("mip kyc request --image now.jpg -o request.json"))

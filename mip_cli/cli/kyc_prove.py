@@ -1,12 +1,15 @@
-"""``mip kyc prove`` and ``mip kyc verify``."""
+"""``mip kyc prove`` and ``mip kyc verify``, and what ``mip prove --policy`` does."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 
-from mip_cli.cli import _io, _keys, _payer, _proofs, _render
+from mip_cli.chain.keys import Signer
+from mip_cli.cli import _guardians, _io, _keys, _payer, _policy, _proofs, _render
 from mip_cli.cli._options import (
     example,
     force_option,
@@ -19,28 +22,143 @@ from mip_cli.cli._options import (
     yes_option,
 )
 from mip_cli.config import Settings
-from mip_cli.crypto import jsontext
 from mip_cli.crypto.claims import date_text
 from mip_cli.crypto.dates import date_of_day
-from mip_cli.crypto.policy_text import MAX_POLICY_BYTES, PolicyText, parse_policy
-from mip_cli.errors import FileInvalid, UsageFault
-from mip_cli.flows import credential_file, kyc_prove, kyc_verify, passport_file, predicate_file
+from mip_cli.errors import UsageFault
+from mip_cli.flows import (
+    credential_file,
+    guardian_asks,
+    kyc_prove,
+    kyc_verify,
+    passport_file,
+    policy_file,
+)
 from mip_cli.flows import prove as passport_flow
-from mip_cli.flows.kyc_prove import PolicyConsent
-from mip_cli.flows.predicate_file import PredicateFile
+from mip_cli.flows.credential_file import Revocations
+from mip_cli.flows.policy_file import PolicyFile
+from mip_cli.flows.predicate_file import MAX_BYTES
 from mip_cli.flows.proof_file import AppCall, checked_address
 from mip_cli.models import Kind
+from mip_cli.units import Address
 
 PROVE_SCHEMA = "mip.kyc.prove/1"
 VERIFY_SCHEMA = "mip.kyc.verify/1"
 
+credential_option = click.option(
+    "--credential",
+    "credentials",
+    multiple=True,
+    metavar="ID",
+    help="Look at this credential alone; found among yours if absent. May be repeated.",
+)
+revocations_option = click.option(
+    "--revocations",
+    "revocations",
+    multiple=True,
+    metavar="FILE",
+    help="An issuer's present revocation list. May be repeated.",
+)
 
-def read_policy(file: str) -> PolicyText:
-    """Read a policy file; raise ``FileInvalid`` when it makes no sense."""
-    try:
-        return parse_policy(jsontext.parse(_io.read_input(file, MAX_POLICY_BYTES, what="policy")))
-    except (ValueError, TypeError, KeyError) as error:
-        raise FileInvalid(f"the policy cannot be read: {error}") from None
+
+@dataclass(frozen=True)
+class PolicyRun:
+    """What a command that proves for a policy was given."""
+
+    policy: str
+    """File of the policy."""
+    app: str
+    call: AppCall
+    kinds: frozenset[Kind]
+    passport: str
+    output: str | None
+    send: bool
+    beneficiary: str | None
+    credentials: tuple[str, ...] = ()
+    revocations: tuple[str, ...] = ()
+    image: Path | None = None
+    answers: tuple[str, ...] = ()
+    nonce: int = 0
+    validity: int = passport_flow.DEFAULT_VALIDITY
+    newest_root: bool = False
+    password_file: str | None = None
+    key_file: Path | None = None
+    yes: bool = False
+    force: bool = False
+    as_json: bool = False
+
+
+def run(settings: Settings, given: PolicyRun) -> None:
+    """Show what is asked, and make the proofs once the holder agreed."""
+    output, as_json = given.output, given.as_json
+    if output is None and not given.send:
+        raise UsageFault("the proof has nowhere to go", hint="add -o FILE or --send")
+    if output == "-" and as_json:
+        raise UsageFault("two things would be written to stdout", hint="use -o FILE")
+    if output not in (None, "-") and Path(str(output)).exists() and not given.force:
+        raise UsageFault(f"{output} exists", hint="choose another name, or use --force")
+    policy = _policy.read(given.policy)
+    listed = _lists(given.revocations)
+    passport_file.require(settings, given.passport)
+    needs_payer = given.send or given.beneficiary is None
+    payer = _payer.load(settings, given.key_file) if needs_payer else None
+    ask = passport_flow.Ask(
+        app=passport_flow.find_app(settings, given.app),
+        call=given.call,
+        beneficiary=_beneficiary(given.beneficiary, payer),
+        nonce=given.nonce,
+        validity=given.validity,
+        newest_root=given.newest_root,
+    )
+    with _render.TerminalProgress(quiet=as_json) as progress:
+        consent = kyc_prove.prepare_app(settings, ask, policy, progress)
+    # also with --json: nobody agrees to what he has not seen
+    click.echo(_policy.consent_text(consent, given.kinds), err=True)
+    _io.confirm("Make this proof?", given.yes)
+    factors = _keys.read_factors(
+        given.passport,
+        given.password_file,
+        given.image,
+        needs_password=Kind.PASSWORD in given.kinds or bool(given.answers),
+    )
+    gathered = None
+    if given.answers and factors.password is not None:
+        gathered = _guardians.gather(settings, given.answers, factors.password)
+        factors = replace(factors, people=gathered.people)
+    keys = passport_flow.Keys(
+        given.passport, factors.password, given.image, given.kinds, factors.people
+    )
+    sent = None
+    with _render.TerminalProgress(quiet=as_json) as progress:
+        proved = kyc_prove.prove_app(
+            settings, consent, keys, progress, credentials=given.credentials, revocations=listed
+        )
+        if output is not None:
+            _io.write_output(output, policy_file.encode(proved.file), force=given.force)
+        if gathered is not None:
+            guardian_asks.forget(settings, gathered)
+        if given.send and payer is not None:
+            sent = kyc_prove.send(settings, proved.file, payer, progress)
+
+    def text() -> None:
+        _show(proved.file)
+        click.echo(f"shown in part: {', '.join(proved.credentials)}")
+        if not proved.remembered:
+            _io.warn("the passport knows too many apps to note this one")
+        if sent is not None:
+            click.echo(f"accepted in block {sent.block}, {sent.gas_used} gas")
+        elif output not in (None, "-"):
+            _io.note(f"check it with `mip kyc verify {output}`; hand it in before it ends")
+
+    document = {
+        **_document(proved.file),
+        "credentials": list(proved.credentials),
+        "output": output,
+        "prover": proved.prover,
+        "seconds": {part: round(value, 3) for part, value in proved.seconds.items()},
+        "receipt": _proofs.receipt(sent),
+    }
+    if output != "-":
+        _io.emit(document, schema=PROVE_SCHEMA, as_json=as_json, text=text)
 
 
 @click.command(
@@ -49,12 +167,10 @@ def read_policy(file: str) -> PolicyText:
         "mip kyc prove --policy adult.json --app AgeGate --call 'enter()' --image now.jpg --send"
     ),
 )
-@click.option("--policy", "policy_file", required=True, metavar="FILE", help="What the app asks.")
+@click.option("--policy", "policy", required=True, metavar="FILE", help="What the app asks.")
 @click.option("--app", required=True, metavar="APP", help="Contract that asks: address or name.")
-@click.option(
-    "--credential", metavar="ID", help="Which credential; the only fitting one if absent."
-)
-@click.option("--revocations", metavar="FILE", help="The issuer's present revocation list.")
+@credential_option
+@revocations_option
 @_keys.image_option
 @click.option("--call", "signature", required=True, metavar="'NAME(TYPES)'", help="Its function.")
 @click.option("--arg", "arguments", multiple=True, metavar="VALUE", help="An argument of --call.")
@@ -83,10 +199,10 @@ def read_policy(file: str) -> PolicyText:
 @with_settings
 def prove(
     settings: Settings,
-    policy_file: str,
+    policy: str,
     app: str,
-    credential: str | None,
-    revocations: str | None,
+    credentials: tuple[str, ...],
+    revocations: tuple[str, ...],
     image: Path | None,
     signature: str,
     arguments: tuple[str, ...],
@@ -103,103 +219,66 @@ def prove(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Prove to an app what its policy asks of your credential, and nothing else.
+    """Prove to an app what its policy asks of your credentials, and nothing else.
 
-    The app learns that the policy is met by one of the issuers it accepts, and your pseudonym
-    there: not the issuer, the credential or any claim. Nobody but the chain is asked.
+    The same as `mip prove --policy`. Which of your credentials show it is found by itself; if none
+    do, it says which predicate fails, to you alone.
+
+    Limits: the app learns which parts of the policy were shown, your pseudonym there and the kinds
+    of key; not the issuer among those it accepts, the credential or any claim. Nobody but the chain
+    is asked. Who pays for the transaction is visible.
     """
-    if output is None and not send:
-        raise UsageFault("the proof has nowhere to go", hint="add -o FILE or --send")
-    if output == "-" and as_json:
-        raise UsageFault("two things would be written to stdout", hint="use -o FILE")
-    if output not in (None, "-") and Path(str(output)).exists() and not force:
-        raise UsageFault(f"{output} exists", hint="choose another name, or use --force")
-    policy = read_policy(policy_file)
-    listed = None
-    if revocations is not None:
-        raw = _io.read_input(revocations, credential_file.MAX_LIST, what="revocation list")
-        listed = credential_file.REVOCATIONS.decode(raw)
-    wanted = _kinds(kinds)
-    passport_file.require(settings, passport_name)
-    payer = _payer.load(settings, key_file) if send or beneficiary is None else None
-    named = checked_address(beneficiary, "--beneficiary") if beneficiary else None
-    named = named or (payer.address if payer else None)
-    if named is None:
-        raise UsageFault("the proof names nobody", hint="add --beneficiary ADDRESS")
-    ask = passport_flow.Ask(
-        app=passport_flow.find_app(settings, app),
-        call=AppCall(signature, arguments),
-        beneficiary=named,
-        nonce=nonce,
-        validity=validity,
+    run(
+        settings,
+        PolicyRun(
+            policy=policy,
+            app=app,
+            call=AppCall(signature, arguments),
+            kinds=_kinds(kinds),
+            passport=passport_name,
+            output=output,
+            send=send,
+            beneficiary=beneficiary,
+            credentials=credentials,
+            revocations=revocations,
+            image=image,
+            nonce=nonce,
+            validity=validity,
+            password_file=password_file,
+            key_file=key_file,
+            yes=yes,
+            force=force,
+            as_json=as_json,
+        ),
     )
-    with _render.TerminalProgress(quiet=as_json) as progress:
-        consent = kyc_prove.prepare(settings, ask, policy, progress)
-    # also with --json: nobody agrees to what he has not seen
-    click.echo(consent_text(consent, wanted), err=True)
-    _io.confirm("Make this proof?", yes)
-    factors = _keys.read_factors(
-        passport_name, password_file, image, needs_password=Kind.PASSWORD in wanted
-    )
-    keys = passport_flow.Keys(passport_name, factors.password, image, wanted)
-    sent = None
-    with _render.TerminalProgress(quiet=as_json) as progress:
-        proved = kyc_prove.prove(
-            settings, consent, keys, progress, credential=credential, revocations=listed
-        )
-        if output is not None:
-            _io.write_output(output, predicate_file.encode(proved.file), force=force)
-        if send and payer is not None:
-            sent = kyc_prove.send(settings, proved.file, payer, progress)
-
-    def text() -> None:
-        _show(proved.file)
-        if not proved.remembered:
-            _io.warn("the passport knows too many apps to note this one")
-        if sent is not None:
-            click.echo(f"accepted in block {sent.block}, {sent.gas_used} gas")
-        elif output not in (None, "-"):
-            _io.note(f"check it with `mip kyc verify {output}`; hand it in before it ends")
-
-    document = {
-        **_document(proved.file),
-        "credential": proved.credential,
-        "output": output,
-        "prover": proved.prover,
-        "seconds": {part: round(value, 3) for part, value in proved.seconds.items()},
-        "receipt": _proofs.receipt(sent),
-    }
-    if output != "-":
-        _io.emit(document, schema=PROVE_SCHEMA, as_json=as_json, text=text)
 
 
 @click.command("verify", epilog=example("mip kyc verify proof.json", "mip kyc verify -"))
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
 @click.option("--offline", is_flag=True, help="Ask no node: both roots are then claims.")
-@click.option("--policy", "policy_file", metavar="FILE", help="Refuse any other policy than this.")
+@click.option("--policy", "wanted", metavar="FILE", help="Refuse any other policy than this.")
 @rpc_option
 @json_option
 @with_settings
-def verify(
-    settings: Settings, file: str, offline: bool, policy_file: str | None, as_json: bool
-) -> None:
-    """Check a proof about a credential, and say what it shows.
+def verify(settings: Settings, file: str, offline: bool, wanted: str | None, as_json: bool) -> None:
+    """Check a proof about credentials, and say what it shows.
 
-    Offline the mathematics is checked: that somebody has a credential as the policy asks, under a
-    root of issuers and in a tree of passports. Whether these are real, only the chain tells.
+    Offline the mathematics is checked: that somebody has credentials as the policy asks, all of one
+    passport, under a root of issuers and in a tree of passports. Whether these are real, only the
+    chain tells.
     """
-    found = predicate_file.decode(_io.read_input(file, predicate_file.MAX_BYTES, what="proof file"))
-    if policy_file is not None:
-        wanted = read_policy(policy_file)
-        if wanted.policy.commitment != found.policy.policy.commitment:
+    found = policy_file.decode(_io.read_input(file, MAX_BYTES, what="proof file"))
+    if wanted is not None:
+        commitment = _policy.read(wanted).policy.commitment
+        if commitment != found.policy.policy.commitment:
             raise UsageFault("the proof was made for another policy than the one given")
     with _render.TerminalProgress(quiet=as_json) as progress:
-        check = kyc_verify.verify_offline if offline else kyc_verify.verify_on_chain
+        check = kyc_verify.verify_app_offline if offline else kyc_verify.verify_app_on_chain
         verified = check(settings, found, progress)
 
     def text() -> None:
-        _show(found)
-        for line in own_word(verified.open_issuers):
+        _show(found, on_chain=verified.on_chain)
+        for line in _policy.own_word(verified.open_issuers):
             click.echo(line)
         click.echo("the proof holds" + ("" if verified.on_chain else " (no chain was asked)"))
         if verified.development:
@@ -216,34 +295,21 @@ def verify(
     _io.emit(document, schema=VERIFY_SCHEMA, as_json=as_json, text=text)
 
 
-def consent_text(given: PolicyConsent, kinds: frozenset[Kind]) -> str:
-    """Say in plain words what a proof would show, to whom and for how long."""
-    policy = given.policy
-    lines = [
-        _proofs.consent_text(given.consent, kinds),
-        f"  it also learns that a credential {_io.sanitize(policy.schema.name)} "
-        f"{policy.schema.version} of yours, by one of {len(policy.policy.issuers)} issuers, "
-        "is in force today and says:",
-        *_words(policy),
-        *own_word(given.open_issuers),
-        f"  and nothing else of it; checked by the gate {given.gate}",
-    ]
-    return "\n".join(lines)
+def _lists(names: Sequence[str]) -> tuple[Revocations, ...]:
+    return tuple(
+        credential_file.REVOCATIONS.decode(
+            _io.read_input(name, credential_file.MAX_LIST, what="revocation list")
+        )
+        for name in names
+    )
 
 
-def own_word(numbers: tuple[int, ...] | None) -> list[str]:
-    """Say that an accepted issuer is the holder himself."""
-    if not numbers:
-        return []
-    listed = ", ".join(map(str, numbers))
-    return [f"    (number {listed} of its issuers: who shows this says so himself, unchecked)"]
-
-
-def _words(policy: PolicyText) -> list[str]:
-    return [
-        f"    {policy.demand}" + (":" if policy.predicates else ""),
-        *(f"      {_io.sanitize(words)}" for words in policy.predicates),
-    ]
+def _beneficiary(text: str | None, payer: Signer | None) -> Address:
+    if text is not None:
+        return checked_address(text, "--beneficiary")
+    if payer is None:
+        raise UsageFault("the proof names nobody", hint="add --beneficiary ADDRESS")
+    return payer.address
 
 
 def _kinds(text: str) -> frozenset[Kind]:
@@ -253,28 +319,23 @@ def _kinds(text: str) -> frozenset[Kind]:
         raise UsageFault("--kinds takes face, password or face,password") from None
 
 
-def _document(file: PredicateFile, *, on_chain: bool = True) -> dict[str, object]:
-    policy = file.policy
+def _document(file: PolicyFile, *, on_chain: bool = True) -> dict[str, object]:
     roots = {"issuers_root": str(file.issuers_root)}
     if not on_chain:
         roots = {"claimed_issuers_root": str(file.issuers_root)}
     return {
         **_proofs.document(file.bound, on_chain=on_chain),
         **roots,
+        "payload": file.payload,
         "gate": file.gate,
         "date": date_text(date_of_day(file.day)),
-        "policy": str(policy.policy.commitment),
-        "schema": f"{policy.schema.name}/{policy.schema.version}",
-        "required": policy.policy.required,
-        "predicates": list(policy.predicates),
-        "issuers": list(policy.policy.issuers),
+        "policy": _policy.document(file.policy),
+        "shown": list(file.parts),
     }
 
 
-def _show(file: PredicateFile) -> None:
-    _proofs.show(file.bound)
-    click.echo(
-        f"on {date_text(date_of_day(file.day))} a credential {file.policy.schema.name} says:"
-    )
-    for line in _words(file.policy):
+def _show(file: PolicyFile, *, on_chain: bool = True) -> None:
+    _proofs.show(file.bound, on_chain=on_chain)
+    click.echo(f"on {date_text(date_of_day(file.day))} the holder shows:")
+    for line in _policy.words(file.policy, file.parts):
         click.echo(line)

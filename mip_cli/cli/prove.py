@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from mip_cli.chain.keys import Signer
-from mip_cli.cli import _guardians, _io, _keys, _payer, _proofs, _render
+from mip_cli.cli import _guardians, _io, _keys, _payer, _proofs, _render, kyc_prove
 from mip_cli.cli._options import (
     example,
     force_option,
@@ -21,6 +21,7 @@ from mip_cli.cli._options import (
     with_settings,
     yes_option,
 )
+from mip_cli.cli.kyc_prove import PolicyRun, credential_option, revocations_option
 from mip_cli.config import Settings
 from mip_cli.errors import UsageFault
 from mip_cli.flows import guardian_asks, passport_file, proof_file
@@ -82,6 +83,7 @@ def _require_places(
     epilog=example(
         "mip prove --image now.jpg --app PassportVote --call 'vote(uint256)' --arg 1 -o proof.json",
         "mip prove --image now.jpg --app PassportVote --call 'vote(uint256)' --arg 1 --send",
+        "mip prove --image now.jpg --app AgeGate --call 'enter()' --policy adult.json --send",
     )
 )
 @click.option(
@@ -123,6 +125,13 @@ def _require_places(
 )
 @_guardians.answers_option
 @click.option(
+    "--policy",
+    metavar="FILE",
+    help="What the app asks of your credentials, as its makers publish it; shown in words first.",
+)
+@credential_option
+@revocations_option
+@click.option(
     "--newest-root",
     is_flag=True,
     help="Prove under the very newest root, for apps that accept no other.",
@@ -151,6 +160,9 @@ def prove(
     validity: int,
     kinds: str,
     answers: tuple[str, ...],
+    policy: str | None,
+    credentials: tuple[str, ...],
+    revocations: tuple[str, ...],
     newest_root: bool,
     output: str | None,
     public_out: str | None,
@@ -167,9 +179,43 @@ def prove(
     The app learns a pseudonym that is the same each time you come to it and different everywhere
     else. The proof serves one act, in one app, on one chain, until its deadline.
 
+    With --policy it also proves what the app asks of your credentials, such as an age, and no more
+    of them; which ones show it is found by itself.
+
     Limits: whoever pays for the transaction is visible on chain. A proof shows knowledge of your
     secrets and a photo close to the enrolled one, not a living person.
     """
+    if policy is not None:
+        if signature is None or payload is not None or public_out is not None:
+            raise UsageFault("--policy goes with --call, without --payload and --public-out")
+        kyc_prove.run(
+            settings,
+            PolicyRun(
+                policy=policy,
+                app=app,
+                call=AppCall(signature, arguments),
+                kinds=_kinds(kinds),
+                passport=passport_name,
+                output=output,
+                send=send,
+                beneficiary=beneficiary,
+                credentials=credentials,
+                revocations=revocations,
+                image=image,
+                answers=answers,
+                nonce=nonce,
+                validity=validity,
+                newest_root=newest_root,
+                password_file=password_file,
+                key_file=key_file,
+                yes=yes,
+                force=force,
+                as_json=as_json,
+            ),
+        )
+        return
+    if credentials or revocations:
+        raise UsageFault("--credential and --revocations go with --policy")
     if output is None and not send:
         raise UsageFault("the proof has nowhere to go", hint="add -o FILE or --send")
     _require_places(output, public_out, force=force, as_json=as_json)

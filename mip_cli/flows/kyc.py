@@ -10,7 +10,7 @@ from mip_cli.chain.issuers import IssuerStatus
 from mip_cli.config import Settings
 from mip_cli.crypto import credential as credentials
 from mip_cli.crypto.field import random_salt
-from mip_cli.errors import CredentialInvalid, UsageFault
+from mip_cli.errors import CredentialInvalid
 from mip_cli.flows import connection, credential_file, kyc_issuer
 from mip_cli.flows.credential_file import Credential, Request
 from mip_cli.flows.passport_file import Opened
@@ -104,31 +104,3 @@ def view(held: Held) -> HeldView:
     """Return what may be shown to the holder."""
     found = credential_file.decode(held.document) if held.document else None
     return HeldView(held.id, held.created, found)
-
-
-def choose(wallet: Wallet, schema_id: int, identifier: str | None) -> tuple[Held, Credential]:
-    """Return the credential to show: the one named, or the only one of a schema.
-
-    Raises ``UsageFault`` when there is none, or several and none was named.
-    """
-    if identifier is not None:
-        held = wallet.get(identifier)
-        if not held.document:
-            raise UsageFault(f"the issuer has not answered the request {identifier} yet")
-        return held, credential_file.decode(held.document)
-    found = [
-        (held, credential)
-        for held in map(wallet.get, wallet.ids())
-        if held.document
-        for credential in (credential_file.decode(held.document),)
-        if credential.schema.id == schema_id
-    ]
-    if len(found) != 1:
-        names = ", ".join(held.id for held, _ in found)
-        raise UsageFault(
-            "the passport has several credentials of this schema"
-            if found
-            else "the passport has no credential of the schema that the policy asks for",
-            hint=f"choose with --credential: {names}" if found else "ask an issuer for one",
-        )
-    return found[0]

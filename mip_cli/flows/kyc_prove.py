@@ -1,84 +1,70 @@
-"""Proving what a policy asks of a credential, for one act in one app."""
+"""Proving to an app what its policy asks of credentials, for one act."""
 
 from __future__ import annotations
 
-import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mip_cli.chain.app import parse_invocation
 from mip_cli.chain.deployments import GATE
-from mip_cli.chain.issuers import IssuerSet, IssuerStatus
 from mip_cli.chain.keys import Signer
-from mip_cli.chain.predicates import PredicateApp, gated_call
+from mip_cli.chain.predicates import PolicyApp, policy_call
 from mip_cli.chain.tx import DEFAULT_FEE_CAP, Sender
 from mip_cli.chain.values import Receipt
 from mip_cli.config import Settings
-from mip_cli.crypto import commitments
-from mip_cli.crypto.credential import revocation_tree
-from mip_cli.crypto.dates import date_of_day, day_of
+from mip_cli.crypto.policy_document import AppPolicyText
 from mip_cli.crypto.policy_text import PolicyText
-from mip_cli.crypto.quad_tree import QuadTree
-from mip_cli.errors import (
-    AppUntrusted,
-    ArtifactMismatch,
-    CredentialInvalid,
-    PolicyUnmet,
-    UsageFault,
-    WrongChain,
-)
-from mip_cli.flows import (
-    connection,
-    kyc,
-    kyc_issuer,
-    membership,
-    passport_file,
-    replacement,
-    self_attest,
-)
-from mip_cli.flows.connection import Connection
-from mip_cli.flows.credential_file import Credential, Revocations
-from mip_cli.flows.leaf_proof import witness_of
+from mip_cli.errors import AppUntrusted, UsageFault, WrongChain
+from mip_cli.flows import connection, kyc_show
+from mip_cli.flows.credential_file import Revocations
+from mip_cli.flows.kyc_show import Wish
+from mip_cli.flows.policy_file import PolicyFile
 from mip_cli.flows.predicate_file import PredicateFile
-from mip_cli.flows.proof_file import ProofFile
-from mip_cli.flows.prove import (
-    Ask,
-    Clock,
-    Consent,
-    Keys,
-    act_of,
-    bound_payload,
-    remember,
-    require_kinds,
-    require_same_place,
-)
+from mip_cli.flows.prove import Ask, Clock, Consent, Keys, bound_payload
 from mip_cli.flows.prove import prepare as prepare_passport
 from mip_cli.progress import Progress
-from mip_cli.store.issuers import Home
 from mip_cli.units import Address
-from mip_cli.zk.artifacts import CircuitArtifacts, load_circuit, require_fit
-from mip_cli.zk.predicate_inputs import (
-    CIRCUIT,
-    PredicateParameters,
-    PredicateWitness,
-    circuit_inputs,
-    public_signals,
-)
-from mip_cli.zk.proof import Proof
-from mip_cli.zk.prover import Prover, choose_prover
+from mip_cli.zk.prover import Prover
 
 
 @dataclass(frozen=True)
-class PolicyConsent:
-    """What the holder was shown; ``prove`` proves this and nothing else."""
+class AppConsent:
+    """What the holder was shown; ``prove_app`` proves this and nothing else."""
 
     consent: Consent
-    """App, act and registry."""
-    policy: PolicyText
-    """What the app asks of the credential."""
+    """App, act and registry; the payload is that of the act alone."""
+    policy: AppPolicyText
+    """What the app asks of credentials."""
     gate: Address
     """The gate that will check."""
     open_issuers: tuple[int, ...] = ()
     """Accepted numbers that stand for the holder's own word (section 21)."""
+
+
+@dataclass(frozen=True)
+class AppProved:
+    """Verified proofs and how long their parts took."""
+
+    file: PolicyFile
+    prover: str
+    """Back end that made them."""
+    credentials: tuple[str, ...]
+    """Names of the credentials that were shown in part."""
+    seconds: dict[str, float]
+    remembered: bool
+    """Whether the key file knows the app."""
+
+
+@dataclass(frozen=True)
+class PolicyConsent:
+    """What the holder was shown of an asker that takes one credential, as a web service."""
+
+    consent: Consent
+    """App, act and registry."""
+    policy: PolicyText
+    """What is asked of the credential."""
+    gate: Address
+    """The gate whose circuit it is."""
 
 
 @dataclass(frozen=True)
@@ -95,19 +81,69 @@ class PolicyProved:
     """Whether the key file knows the app."""
 
 
-def prepare(settings: Settings, ask: Ask, policy: PolicyText, progress: Progress) -> PolicyConsent:
+def prepare_app(
+    settings: Settings, ask: Ask, policy: AppPolicyText, progress: Progress
+) -> AppConsent:
     """Read what the app asks for; raise ``AppUntrusted`` when its policy is not the one given."""
     consent = prepare_passport(settings, ask, progress)
     with connection.connect(settings) as link:
-        asked = PredicateApp(link.rpc, ask.app).policy()
+        app = PolicyApp(link.rpc, ask.app)
+        asked, asks_gate = app.policy(), app.gate()
         gate = link.deployment.address(GATE)
-        own_word = self_attest.open_numbers(link, policy.policy)
+        own_word = kyc_show.open_issuers(link, policy.parts)
     if asked != policy.policy.commitment:
         raise AppUntrusted(
             "the app asks for another policy than this file holds",
             hint="get the policy from the app's makers; `mip kyc policy FILE` shows its number",
         )
-    return PolicyConsent(consent, policy, gate, own_word)
+    if asks_gate != gate:
+        raise AppUntrusted(
+            f"the app asks another gate than that of this deployment: {asks_gate}",
+            hint="its makers say which deployment it belongs to",
+        )
+    return AppConsent(consent, policy, gate, own_word)
+
+
+def prove_app(
+    settings: Settings,
+    given: AppConsent,
+    keys: Keys,
+    progress: Progress,
+    *,
+    credentials: Sequence[str] = (),
+    revocations: Sequence[Revocations] = (),
+    prover: Prover | None = None,
+    clock: Clock | None = None,
+) -> AppProved:
+    """Make and verify the proofs that the holder consented to: one for each credential shown.
+
+    Which credentials is found among the holder's. Raises ``PolicyUnmet``, ``CredentialInvalid``,
+    and what ``flows.prove.prove`` raises.
+    """
+    consent, policy = given.consent, given.policy.policy
+    payload = _agreed_payload(consent)
+    # what is proved is bound to the whole policy, and strict ones to the newest roots
+    bound = replace(
+        consent,
+        ask=replace(consent.ask, newest_root=consent.ask.newest_root or policy.strict),
+        request=replace(consent.request, payload=policy.bind(payload)),
+    )
+    wish = Wish(
+        given.policy.parts, policy.required, policy.level, tuple(credentials), tuple(revocations)
+    )
+    shown = kyc_show.show(settings, bound, keys, wish, progress, prover=prover, clock=clock)
+    file = PolicyFile(
+        bound=shown.bound,
+        policy=given.policy,
+        payload=payload,
+        gate=given.gate,
+        issuers=shown.issuers,
+        issuers_root=shown.issuers_root,
+        day=shown.day,
+        parts=shown.parts,
+        more=shown.more,
+    )
+    return AppProved(file, shown.prover, shown.credentials, shown.seconds, shown.remembered)
 
 
 def prove(
@@ -121,98 +157,42 @@ def prove(
     prover: Prover | None = None,
     clock: Clock | None = None,
 ) -> PolicyProved:
-    """Make and verify the proof that the holder consented to.
-
-    Nobody is asked but the chain: neither the issuer nor the app learns that a proof is made.
-    Raises ``PolicyUnmet``, ``CredentialInvalid``, and what ``flows.prove.prove`` raises.
-    """
-    ask, request = given.consent.ask, given.consent.request
-    if (bound_payload(ask), ask.app) != (request.payload, request.app):
-        raise UsageFault("the consent was given for another act")
-    require_kinds(keys, request.level)
-    seconds: dict[str, float] = {}
-    started = time.perf_counter()
-    opened = passport_file.unlock(settings, keys.name, keys.factors, progress)
-    artifacts = load_circuit(settings, CIRCUIT)
-    require_fit(artifacts, request.chain_id)
-    seconds["open and probe"] = time.perf_counter() - started
-    started = time.perf_counter()
-    prover = prover or choose_prover(settings)
-    with connection.connect(settings) as link:
-        now = clock or link.clock
-        action = act_of(ask, request, now)
-        require_same_place(opened.unlocked, given.consent, link)
-        opened = replacement.settle(settings, link, opened, keys.factors, progress)
-        content = opened.unlocked.secrets
-        wallet = kyc.wallet_of(settings, content)
-        held, found = kyc.choose(wallet, given.policy.policy.schema_id, credential)
-        require_accepted(found.issuer, given.policy, link)
-        bare = witness_of(content, opened, keys.kinds, scope=request.scope, message=action.message)
-        way = membership.path(settings, link, bare.leaf, progress, newest=ask.newest_root)
-        day = day_of(now())
-        everyone = kyc_issuer.registry_of(link).everyone(link.deployment.block, progress)
-        witness = PredicateWitness(
-            passport=replace(bare, path=way),
-            blinding=held.blinding,
-            credential=found.signed,
-            policy=given.policy.policy,
-            today=date_of_day(day),
-            issuers=everyone.tree.path(found.issuer.number),
-            revocations=_revocations(found, revocations, everyone).path(found.terms.nonce),
-        )
-        seconds["chain"] = time.perf_counter() - started
-        started = time.perf_counter()
-        progress.step("proving")
-        proof = _prove(artifacts, witness, prover)
-        if not link.registry.is_known_root(way.root):
-            # others enrolled meanwhile and the root was of the running minute
-            way = membership.lasting_path(settings, link, bare.leaf, progress)
-            witness = replace(witness, passport=replace(bare, path=way))
-            proof = _prove(artifacts, witness, prover)
-        issuers = kyc_issuer.registry_of(link).address
-    seconds["prove"] = time.perf_counter() - started
-    remembered = remember(opened.unlocked, request)
-    bound = ProofFile(
-        proof=proof,
-        circuit=CIRCUIT,
-        verifying_key=artifacts.key_hash,
-        chain_id=request.chain_id,
-        registry=given.consent.registry,
-        app=request.app,
-        purpose=request.purpose,
-        payload=request.payload,
-        level=bare.level,
-        root=way.root,
-        nullifier=commitments.nullifier(bare.secret, bare.anchor, request.scope),
-        beneficiary=action.beneficiary,
-        nonce=action.nonce,
-        deadline=action.deadline,
-        call=ask.call,
+    """Make and verify one proof about one credential for an asker that is not a contract."""
+    _agreed_payload(given.consent)
+    wish = Wish(
+        (given.policy,),
+        1,
+        given.consent.request.level,
+        () if credential is None else (credential,),
+        () if revocations is None else (revocations,),
     )
-    file = PredicateFile(bound, given.policy, given.gate, issuers, witness.issuers.root, day)
-    return PolicyProved(file, prover.name, held.id, seconds, remembered)
+    shown = kyc_show.show(settings, given.consent, keys, wish, progress, prover=prover, clock=clock)
+    file = PredicateFile(
+        shown.bound, given.policy, given.gate, shown.issuers, shown.issuers_root, shown.day
+    )
+    return PolicyProved(file, shown.prover, shown.credentials[0], shown.seconds, shown.remembered)
 
 
 def send(
     settings: Settings,
-    file: PredicateFile,
+    file: PolicyFile,
     payer: Signer,
     progress: Progress,
     *,
     fee_cap: int = DEFAULT_FEE_CAP,
 ) -> Receipt:
-    """Bring a proof to its app in a transaction of any account."""
+    """Bring proofs to their app in a transaction of any account."""
     bound = file.bound
     if bound.call is None:
         raise UsageFault("the proof names no function of the app", hint="add --call 'name(types)'")
     invocation = parse_invocation(bound.call.signature, bound.call.arguments)
-    if invocation.payload != bound.payload:
+    if invocation.payload != file.payload:
         raise UsageFault("the proof is bound to other arguments than the call it names")
     progress.step("sending the proof to the app")
     with connection.connect(settings) as link:
         if (bound.chain_id, bound.registry) != (link.chain_id, link.registry.address):
             raise WrongChain(f"the proof is for chain {bound.chain_id}")
-        call = gated_call(bound.app, invocation, file.presentation)
+        call = policy_call(bound.app, invocation, file.presentation)
         journal = connection.journal(settings)
         sender = Sender(link.rpc, payer, journal, link.chain_id, fee_cap=fee_cap)
         return sender.send(
@@ -220,47 +200,9 @@ def send(
         )
 
 
-def require_accepted(issuer: Home, policy: PolicyText, link: Connection) -> None:
-    """Raise ``PolicyUnmet`` unless the policy accepts the issuer, who stands on this chain."""
-    registry = kyc_issuer.registry_of(link)
-    if (issuer.chain_id, issuer.registry) != (link.chain_id, registry.address):
-        raise CredentialInvalid("the credential's issuer stands in another registry")
-    if issuer.number not in policy.policy.issuers:
-        raise PolicyUnmet("the policy does not accept the credential's issuer")
-
-
-def _revocations(found: Credential, given: Revocations | None, everyone: IssuerSet) -> QuadTree:
-    record = everyone.records.get(found.issuer.number)
-    if record is None or record.key != found.signed.key:
-        raise CredentialInvalid(
-            "the registry has another key for the issuer by now", hint="ask it for a new credential"
-        )
-    if record.status is not IssuerStatus.ACTIVE:
-        raise CredentialInvalid("the credential's issuer is suspended")
-    if record.revocation_root == 0:
-        return revocation_tree(())
-    if given is None:
-        raise UsageFault(
-            "the issuer has revoked credentials; a proof needs its list of them",
-            hint="get the list from the issuer or any mirror, then add --revocations FILE",
-        )
-    if given.issuer != found.issuer:
-        raise UsageFault("the revocation list is another issuer's")
-    tree = revocation_tree(given.nonces)
-    if tree.root != record.revocation_root:
-        raise UsageFault(
-            f"the revocation list is not the one in force, of version {record.version}",
-            hint="get the newest list",
-        )
-    return tree
-
-
-def _prove(artifacts: CircuitArtifacts, witness: PredicateWitness, prover: Prover) -> Proof:
-    inputs = circuit_inputs(witness, PredicateParameters.of(artifacts.circuit))
-    proof, signals = artifacts.prove(inputs, prover)
-    if list(signals) != public_signals(witness):
-        raise ArtifactMismatch(
-            "the circuit computed other public values than protocol.md says",
-            hint="rebuild it with scripts/build_circuits.py",
-        )
-    return proof
+def _agreed_payload(consent: Consent) -> bytes:
+    ask, request = consent.ask, consent.request
+    payload = bound_payload(ask)
+    if (payload, ask.app) != (request.payload, request.app):
+        raise UsageFault("the consent was given for another act")
+    return payload

@@ -1,34 +1,39 @@
-"""Verification of a proof about a credential: by mathematics alone, and against a chain."""
+"""Verification of proofs about credentials: by mathematics alone, and against a chain."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mip_cli.chain.app import App
 from mip_cli.chain.deployments import GATE
 from mip_cli.chain.faults import NodeUntrusted
-from mip_cli.chain.predicates import PredicateApp, PredicateGate
+from mip_cli.chain.predicates import PolicyApp, PredicateGate
 from mip_cli.config import LOCAL_CHAIN_IDS, Settings
 from mip_cli.crypto.dates import day_of
 from mip_cli.errors import ProofInvalid, WrongChain
-from mip_cli.flows import connection, kyc_issuer, self_attest
+from mip_cli.flows import connection, kyc_issuer, kyc_show
+from mip_cli.flows.connection import Connection
+from mip_cli.flows.policy_file import PolicyFile
 from mip_cli.flows.predicate_file import PredicateFile
+from mip_cli.flows.proof_file import ProofFile
 from mip_cli.flows.verify import CLOCK_TOLERANCE, Clock
 from mip_cli.progress import Progress
 from mip_cli.units import MAX_DEADLINE
 from mip_cli.zk.artifacts import load_key
 from mip_cli.zk.predicate_inputs import CIRCUIT
+from mip_cli.zk.proof import Proof
 from mip_cli.zk.verifier import verify as verify_proof
 
 
 @dataclass(frozen=True)
 class PolicyVerified:
-    """What holds for a proof; each field says how far the check went."""
+    """What holds for proofs about credentials; each field says how far the check went."""
 
-    file: PredicateFile
+    file: PredicateFile | PolicyFile
     development: bool
-    """Whether the proof could be forged by anyone: keys of a public seed."""
+    """Whether the proofs could be forged by anyone: keys of a public seed."""
     seconds_left: int
     """Until the deadline."""
     on_chain: bool
@@ -40,13 +45,97 @@ class PolicyVerified:
 def verify_offline(
     settings: Settings, file: PredicateFile, progress: Progress, *, clock: Clock = time.time
 ) -> PolicyVerified:
-    """Check the proof against the pinned verifying key; no network.
+    """Check a proof for an asker of its own against the pinned verifying key; no network.
 
     All signals are computed anew, the policy's from its words. Whether the roots are those of the
     registries, only a chain can tell. Raises ``ProofInvalid``.
     """
+    proofs = [(file.bound.proof, file.signals)]
+    development, left = _check(settings, file.bound, file.day, proofs, progress, clock)
+    return PolicyVerified(file, development, left, on_chain=False)
+
+
+def verify_on_chain(
+    settings: Settings, file: PredicateFile, progress: Progress, *, clock: Clock | None = None
+) -> PolicyVerified:
+    """Check offline, then ask the gate what it would answer this asker now.
+
+    What the asker wants, purpose, payload and policy, is for the caller to compare. Raises
+    ``WrongChain``, ``ProofInvalid``, ``ChainRefusal`` with the gate's reason.
+    """
+    bound, policy = file.bound, file.policy.policy.commitment
+    with connection.connect(settings) as link:
+        offline = verify_offline(settings, file, progress, clock=clock or link.clock)
+        progress.step("asking the gate")
+        gate = _require_place(link, file)
+        answer = gate.check(
+            bound.app, bound.purpose, bound.payload, bound.level, policy, file.presentation
+        )
+        if answer != bound.nullifier:
+            raise NodeUntrusted("the node answers with another pseudonym than the proof's")
+    return PolicyVerified(file, offline.development, offline.seconds_left, on_chain=True)
+
+
+def verify_app_offline(
+    settings: Settings, file: PolicyFile, progress: Progress, *, clock: Clock = time.time
+) -> PolicyVerified:
+    """Check proofs for an app's policy against the pinned verifying key; no network.
+
+    As ``verify_offline``; that all parts are of one passport follows from the pseudonym they share.
+    """
+    development, left = _check(settings, file.bound, file.day, file.proofs(), progress, clock)
+    return PolicyVerified(file, development, left, on_chain=False)
+
+
+def verify_app_on_chain(
+    settings: Settings, file: PolicyFile, progress: Progress, *, clock: Clock | None = None
+) -> PolicyVerified:
+    """Check offline, then ask the app for its policy and the gate for each of the proofs.
+
+    Raises ``WrongChain``, ``ProofInvalid`` when the app asks for another purpose or policy,
+    ``ChainRefusal`` with the gate's reason. Whether the app has seen the pseudonym before is the
+    app's own state.
+    """
+    bound, policy = file.bound, file.policy.policy
+    with connection.connect(settings) as link:
+        offline = verify_app_offline(settings, file, progress, clock=clock or link.clock)
+        progress.step("asking app and gate")
+        gate = _require_place(link, file)
+        asked = App(link.rpc, bound.app).request(link.chain_id, file.payload)
+        if asked.purpose != bound.purpose:
+            raise ProofInvalid("the app states another purpose than the proof was made for")
+        app = PolicyApp(link.rpc, bound.app)
+        if app.policy() != policy.commitment:
+            raise ProofInvalid("the app asks for another policy than the proof was made for")
+        if app.gate() != gate.address:
+            raise ProofInvalid("the app asks another gate than the proof was made for")
+        if policy.strict:
+            _require_newest(link, file)
+        for place, part in enumerate(file.parts):
+            answer = gate.check(
+                bound.app,
+                bound.purpose,
+                bound.payload,
+                policy.level,
+                policy.parts[part],
+                file.single(place),
+            )
+            if answer != bound.nullifier:
+                raise NodeUntrusted("the node answers with another pseudonym than the proof's")
+        own_word = kyc_show.open_issuers(link, file.policy.parts)
+    return replace(offline, on_chain=True, open_issuers=own_word)
+
+
+def _check(
+    settings: Settings,
+    bound: ProofFile,
+    day: int,
+    proofs: Sequence[tuple[Proof, tuple[int, ...]]],
+    progress: Progress,
+    clock: Clock,
+) -> tuple[bool, int]:
+    """Return whether the keys are of development, and the seconds left."""
     progress.step("verifying the proof")
-    bound = file.bound
     if bound.circuit != CIRCUIT:
         raise ProofInvalid(f"the proof is of another circuit than {CIRCUIT}")
     checked = load_key(settings, CIRCUIT)
@@ -56,7 +145,8 @@ def verify_offline(
         raise ProofInvalid(
             f"the proof claims chain {bound.chain_id} with development keys, which anyone can forge"
         )
-    verify_proof(checked.key, bound.proof, file.signals)
+    for proof, signals in proofs:
+        verify_proof(checked.key, proof, signals)
     now = clock()
     left = bound.deadline - int(now)
     if left < 0:
@@ -66,41 +156,27 @@ def verify_offline(
         )
     if left > MAX_DEADLINE + CLOCK_TOLERANCE:
         raise ProofInvalid(f"the proof's deadline lies {left} s ahead")
-    if not 0 <= day_of(now) - file.day <= 1:
+    if not 0 <= day_of(now) - day <= 1:
         raise ProofInvalid("the proof was made for another day than today or yesterday")
-    return PolicyVerified(file, checked.development, left, on_chain=False)
+    return checked.development, left
 
 
-def verify_on_chain(
-    settings: Settings, file: PredicateFile, progress: Progress, *, clock: Clock | None = None
-) -> PolicyVerified:
-    """Check offline, then ask the gate what it would answer the app now.
-
-    Raises ``WrongChain``, ``ProofInvalid`` when the app asks for another purpose or policy,
-    ``ChainRefusal`` with the gate's reason.
-    """
-    bound = file.bound
-    with connection.connect(settings) as link:
-        offline = verify_offline(settings, file, progress, clock=clock or link.clock)
-        progress.step("asking the gate")
-        gate = PredicateGate(link.rpc, link.deployment.address(GATE))
-        place = (link.chain_id, link.registry.address, gate.address)
-        issuers = kyc_issuer.registry_of(link)
-        if (bound.chain_id, bound.registry, file.gate) != place or file.issuers != issuers.address:
-            raise WrongChain(
-                f"the proof is for chain {bound.chain_id} and gate {file.gate}, "
-                f"this node serves chain {link.chain_id} with {gate.address}"
-            )
-        asked = App(link.rpc, bound.app).request(link.chain_id, bound.payload)
-        if asked.purpose != bound.purpose:
-            raise ProofInvalid("the app states another purpose than the proof was made for")
-        policy = PredicateApp(link.rpc, bound.app).policy()
-        if policy != file.policy.policy.commitment:
-            raise ProofInvalid("the app asks for another policy than the proof was made for")
-        answer = gate.check(
-            bound.app, bound.purpose, bound.payload, asked.level, policy, file.presentation
+def _require_place(link: Connection, file: PredicateFile | PolicyFile) -> PredicateGate:
+    gate = PredicateGate(link.rpc, link.deployment.address(GATE))
+    bound, issuers = file.bound, kyc_issuer.registry_of(link).address
+    place = (link.chain_id, link.registry.address, gate.address, issuers)
+    if (bound.chain_id, bound.registry, file.gate, file.issuers) != place:
+        raise WrongChain(
+            f"the proof is for chain {bound.chain_id} and gate {file.gate}, "
+            f"this node serves chain {link.chain_id} with {gate.address}"
         )
-        if answer != bound.nullifier:
-            raise NodeUntrusted("the node answers with another pseudonym than the proof's")
-        own_word = self_attest.open_numbers(link, file.policy.policy)
-    return replace(offline, on_chain=True, open_issuers=own_word)
+    return gate
+
+
+def _require_newest(link: Connection, file: PolicyFile) -> None:
+    newest = (link.registry.root(), kyc_issuer.registry_of(link).root())
+    if (file.bound.root, file.issuers_root) != newest:
+        raise ProofInvalid(
+            "the app takes the newest roots alone, and the proof is about earlier ones",
+            hint="ask the holder for a new one",
+        )

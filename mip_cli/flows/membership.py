@@ -8,14 +8,7 @@ enrolment, and the newest root that closed a minute is the better one.
 from __future__ import annotations
 
 from mip_cli.chain.index import TreeIndex
-from mip_cli.chain.registry import (
-    BUCKET,
-    GRACE,
-    WINDOW,
-    AcceptedRoot,
-    PassportRecord,
-    PassportStatus,
-)
+from mip_cli.chain.registry import PassportRecord, PassportStatus, closed_this_minute
 from mip_cli.chain.rpc import quantity
 from mip_cli.config import Settings
 from mip_cli.crypto.lean_tree import MerklePath
@@ -88,7 +81,7 @@ def _lasting(
 ) -> TreeIndex | None:
     closing = link.registry.accepted_roots()[1:]  # newest first, the current one left out
     now = _next_block_time(link)
-    if not closing or not (always or _is_fresh(closing[0], now)):
+    if not closing or not (always or closed_this_minute(closing[0], now)):
         return None
     for accepted in closing:
         if accepted.until - now < MIN_LIFE:
@@ -97,12 +90,6 @@ def _lasting(
         if found is not None and found.find(leaf) is not None:
             return found
     return None
-
-
-def _is_fresh(newest_closing: AcceptedRoot, now: int) -> bool:
-    # the newest closing root was replaced in the minute in which the current one was last changed
-    life = WINDOW if newest_closing.until > now + GRACE else GRACE
-    return (newest_closing.until - life) // BUCKET == now // BUCKET
 
 
 def _next_block_time(link: Connection) -> int:

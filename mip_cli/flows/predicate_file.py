@@ -85,13 +85,6 @@ def decode(data: bytes) -> PredicateFile:
 
 
 def _read(document: dict[str, Any], extra: dict[str, Any]) -> PredicateFile:
-    root, day = extra["issuers_root"], extra["day"]
-    if not isinstance(root, str) or not root.isascii() or not root[:80].isdigit():
-        raise ValueError("issuers_root must be a decimal number")
-    if str(int(root[:80])) != root or not 0 < int(root) < R:
-        raise ValueError("issuers_root must be a field element other than 0")
-    if type(day) is not int or not 0 <= day <= _MAX_DAY or date_of_day(day) > LAST_DATE:
-        raise ValueError("day is out of range")
     gate, issuers = extra["gate"], extra["issuers"]
     if not isinstance(gate, str) or not isinstance(issuers, str):
         raise ValueError("gate and issuers are addresses")
@@ -100,6 +93,22 @@ def _read(document: dict[str, Any], extra: dict[str, Any]) -> PredicateFile:
         policy=parse_policy(extra["policy"]),
         gate=parse_address(gate),
         issuers=parse_address(issuers),
-        issuers_root=int(root),
-        day=day,
+        issuers_root=read_root(extra["issuers_root"]),
+        day=read_day(extra["day"]),
     )
+
+
+def read_root(value: object) -> int:
+    """Read the root of the issuers tree, decimal text."""
+    if not isinstance(value, str) or not value.isascii() or not value[:80].isdigit():
+        raise ValueError("issuers_root must be a decimal number")
+    if str(int(value[:80])) != value or not 0 < int(value) < R:
+        raise ValueError("issuers_root must be a field element other than 0")
+    return int(value)
+
+
+def read_day(value: object) -> int:
+    """Read a day since 1970 that has a date."""
+    if type(value) is not int or not 0 <= value <= _MAX_DAY or date_of_day(value) > LAST_DATE:
+        raise ValueError("day is out of range")
+    return value

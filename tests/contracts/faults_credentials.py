@@ -6,6 +6,7 @@ ISSUERS = "IssuerRegistry.vy"
 QUAD = "modules/quad_tree.vy"
 PREDICATES = "PredicateGate.vy"
 AGE = "examples/AgeGate.vy"
+POLICIES = "modules/policies.vy"
 
 FAULTS = {
     "issuer without its tag": (
@@ -130,6 +131,85 @@ FAULTS = {
         "gate",
     ),
     "leap day forgotten": (PREDICATES, "of_era // 1_460 + ", "", "gate"),
+    "policy not in the payload": (
+        POLICIES,
+        "keccak256(abi_encode(POLICY_ACT_TYPEHASH, payload, policy_commitment))",
+        "payload",
+        "policies",
+    ),
+    "level not in the policy": (
+        POLICIES,
+        "abi_encode(POLICY_TYPEHASH, policy.level, policy.strict,",
+        "abi_encode(POLICY_TYPEHASH, empty(uint256), policy.strict,",
+        "policies",
+    ),
+    "parts not in the policy": (
+        POLICIES,
+        "policy.required, parts)",
+        "policy.required, empty(uint256[MAX_PARTS]))",
+        "policies",
+    ),
+    "fewer parts than required": (
+        POLICIES,
+        "assert len(presentation.shown) == _REQUIRED",
+        "assert len(presentation.shown) <= _REQUIRED",
+        "policies",
+    ),
+    "one part counts twice": (
+        POLICIES,
+        "following = shown.part + 1",
+        "following = shown.part",
+        "policies",
+    ),
+    "a part that does not exist": (
+        POLICIES,
+        'assert shown.part < _COUNT, "policy: there is no such part"',
+        "pass",
+        "policies",
+    ),
+    "a part twice in the policy": (
+        POLICIES,
+        'assert part not in parts, "policy: part is there twice"',
+        "pass",
+        "policies",
+    ),
+    "strict forgets the passports": (
+        POLICIES,
+        "presentation.root == staticcall IPassportRegistry(_PASSPORTS).root()",
+        "True",
+        "policies",
+    ),
+    "strict forgets the issuers": (
+        POLICIES,
+        "presentation.issuers_root == staticcall IIssuerRegistry(_ISSUERS).root()",
+        "True",
+        "policies",
+    ),
+    "strict always": (POLICIES, "    if _STRICT:", "    if True:", "policies"),
+    "any level": (
+        POLICIES,
+        "purpose, bound, passport_level, _PARTS",
+        "purpose, bound, 1, _PARTS",
+        "policies",
+    ),
+    "pseudonym of the gate not compared": (
+        POLICIES,
+        'assert nullifier == presentation.nullifier, "policy: gate answers another pseudonym"',
+        "pass",
+        "policies",
+    ),
+    "applies twice": (
+        "examples/FlatLottery.vy",
+        'assert self.applicant[flat][nullifier] == empty(address), "flat: passport has applied"',
+        "pass",
+        "policies",
+    ),
+    "flat not in the payload": (
+        "examples/FlatLottery.vy",
+        'keccak256(abi_encode(keccak256("apply(uint256)"), flat))',
+        'keccak256(abi_encode(keccak256("apply(uint256)"), empty(uint256)))',
+        "policies",
+    ),
     "enter twice": (
         AGE,
         'assert self.entered[nullifier] == empty(address), "age: passport has entered"',
@@ -146,6 +226,7 @@ FAULTS = {
 
 QUICK = {
     "date not in the statement": "proved_for_another",
+    "policy not in the payload": "proved_for_another",
     "new revocations leave old roots": "die_after",
     "new key without delay": "change__waits",
 }

@@ -15,12 +15,20 @@ from mip_cli.crypto.binding import message_of, scope_of
 from mip_cli.crypto.claims import date_number
 from mip_cli.crypto.credential import ISSUER_LEVELS, issuer_leaf
 from mip_cli.crypto.field import R
+from mip_cli.crypto.policy_app import AppPolicy
 from mip_cli.crypto.quad_tree import QuadTree
 
 DAY = 24 * 60 * 60
 AGE_PURPOSE = "enter as an adult"
 POLICY = 10**70 + 5
 LEVEL = 2
+ADULTS = AppPolicy(LEVEL, False, 1, (POLICY,))
+"""What the age gate asks."""
+
+
+def policy_abi(policy: AppPolicy) -> tuple[object, ...]:
+    """Return a policy as the ABI encoder takes it."""
+    return (policy.level, policy.strict, policy.required, list(policy.parts))
 
 
 def key_of(number: int) -> curve.Point:
@@ -44,8 +52,16 @@ class PredicatePresentation:
 
     def abi(self) -> tuple[object, ...]:
         """Return the struct as the ABI encoder takes it."""
-        fields = [getattr(self, name) for name in self.__dataclass_fields__ if name != "proof"]
-        return (*fields, list(self.proof))
+        return (*self._head, list(self.proof))
+
+    def shown(self, *parts: tuple[int, tuple[int, ...]]) -> tuple[object, ...]:
+        """Return a PolicyPresentation that shows some parts, or the first alone."""
+        listed = parts or ((0, self.proof),)
+        return (*self._head, [(part, list(proof)) for part, proof in listed])
+
+    @property
+    def _head(self) -> list[object]:
+        return [getattr(self, name) for name in self.__dataclass_fields__ if name != "proof"]
 
 
 @dataclass
@@ -66,7 +82,7 @@ class Issuers:
         self.gate = load("PredicateGate.vy").deploy(
             self.suite.registry.address, self.registry.address, self.verifier.address
         )
-        self.age = load("examples/AgeGate.vy").deploy(self.gate.address, POLICY, LEVEL)
+        self.age = load("examples/AgeGate.vy").deploy(self.gate.address, policy_abi(ADULTS))
         self.tree = QuadTree(ISSUER_LEVELS)
 
     def register(self, number: int = 0) -> str:
@@ -109,7 +125,7 @@ class Issuers:
             chain_id,
             asker,
             beneficiary=bare.beneficiary,
-            payload=payload_of("enter()") if payload is None else payload,
+            payload=ADULTS.bind(payload_of("enter()")) if payload is None else payload,
             nonce=bare.nonce,
             deadline=bare.deadline,
         )

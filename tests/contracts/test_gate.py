@@ -11,7 +11,7 @@ import boa
 import pytest
 from deployment import Deployment, account, at, load, now, payload_of, refusal
 from groth16_simulator import negated_form
-from issuer_acts import DAY, POLICY, Issuers, PredicatePresentation, date_of
+from issuer_acts import ADULTS, DAY, POLICY, Issuers, PredicatePresentation, date_of
 
 from mip_cli.crypto.binding import scope_of
 from mip_cli.crypto.field import R
@@ -29,12 +29,12 @@ def issuers(suite: Deployment) -> Issuers:
 
 def enter(issuers: Issuers, presented: PredicatePresentation) -> str | None:
     with boa.env.anchor():
-        return refusal(lambda: issuers.age.enter(presented.abi()))
+        return refusal(lambda: issuers.age.enter(presented.shown()))
 
 
 def test_enter__keeps_the_beneficiary_under_the_pseudonym(issuers: Issuers) -> None:
     presented = issuers.presentation()
-    issuers.age.enter(presented.abi(), sender=account(3))
+    issuers.age.enter(presented.shown(), sender=account(3))
     (found,) = issuers.age.get_logs()
     assert (found.nullifier, found.beneficiary) == (presented.nullifier, presented.beneficiary)
     assert issuers.age.entered(presented.nullifier) == presented.beneficiary
@@ -42,7 +42,7 @@ def test_enter__keeps_the_beneficiary_under_the_pseudonym(issuers: Issuers) -> N
 
 def test_enter__twice__reverts(issuers: Issuers) -> None:
     presented = issuers.presentation()
-    issuers.age.enter(presented.abi())
+    issuers.age.enter(presented.shown())
     for again in (
         presented,
         replace(presented, proof=tuple(negated_form(presented.proof))),
@@ -76,7 +76,8 @@ OTHERS: dict[str, dict[str, Any]] = {
     "date": {"date": date_of(20_833) - 1},
     "asker": {"asker": account(8)},
     "purpose": {"purpose": "enter as a child"},
-    "function": {"payload": payload_of("leave()")},
+    "function": {"payload": ADULTS.bind(payload_of("leave()"))},
+    "no policy": {"payload": payload_of("enter()")},
     "chain": {"chain_id": 1},
 }
 
@@ -107,13 +108,24 @@ def test_enter__terms__reverts(issuers: Issuers) -> None:
     assert refused(issuers_root=0) == "gate: issuers root is not accepted"
 
 
+def ask(
+    issuers: Issuers, presented: PredicatePresentation, level: int, policy: int = POLICY
+) -> str | None:
+    """Ask the gate as an app without the module of policies would."""
+    purpose = boa.eval('keccak256("enter as an adult")')
+    return refusal(
+        lambda: issuers.gate.check(
+            purpose, payload_of("enter()"), level, policy, presented.abi(), sender=account(8)
+        )
+    )
+
+
 def test_level_0__reverts(issuers: Issuers) -> None:
     """An app that asks for level 0 does not get a proof of no level."""
-    gate = load("examples/AgeGate.vy").deploy(issuers.gate.address, POLICY, 0)
     for level, reason in ((1, None), (0, "gate: level is unknown")):
-        presented = issuers.prove(issuers.presentation(level=level), asker=gate.address)
-        with boa.env.anchor():
-            assert refusal(lambda p=presented: gate.enter(p.abi())) == reason
+        bare = issuers.presentation(level=level)
+        presented = issuers.prove(bare, asker=account(8), payload=payload_of("enter()"))
+        assert ask(issuers, presented, 0) == reason
 
 
 @pytest.mark.parametrize(
@@ -125,9 +137,11 @@ def test_level_0__reverts(issuers: Issuers) -> None:
     ],
 )
 def test_policy__not_canonical__reverts(issuers: Issuers, policy: int, reason: str | None) -> None:
-    gate = load("examples/AgeGate.vy").deploy(issuers.gate.address, policy, 2)
-    presented = issuers.prove(issuers.presentation(), asker=gate.address, policy=policy % R)
-    assert refusal(lambda: gate.enter(presented.abi())) == reason
+    bare = issuers.presentation()
+    presented = issuers.prove(
+        bare, asker=account(8), payload=payload_of("enter()"), policy=policy % R
+    )
+    assert ask(issuers, presented, 2, policy) == reason
 
 
 def test_day__is_the_blocks_or_the_one_before(issuers: Issuers) -> None:
@@ -166,7 +180,7 @@ def test_revocation__voids_proofs_after_the_grace_time(issuers: Issuers) -> None
 def test_pseudonym__is_that_of_the_passport_registry(issuers: Issuers) -> None:
     """Both contracts compute scope and message alike, so a holder is one and the same to an app."""
     gate = boa.env.generate_address("app")
-    presented = issuers.prove(issuers.presentation(), asker=gate)
+    presented = issuers.prove(issuers.presentation(), asker=gate, payload=payload_of("enter()"))
     purpose = boa.eval('keccak256("enter as an adult")')
     found = issuers.gate.check(
         purpose, payload_of("enter()"), 2, POLICY, presented.abi(), sender=gate
@@ -212,4 +226,4 @@ def test_gate__construction__reverts(issuers: Issuers) -> None:
 def test_app__states_what_it_asks(issuers: Issuers) -> None:
     assert issuers.age.passport_purpose() == "enter as an adult"
     assert issuers.age.passport_level() == 2
-    assert issuers.age.credential_policy() == POLICY
+    assert issuers.age.policy_commitment() == ADULTS.commitment

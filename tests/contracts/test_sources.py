@@ -27,7 +27,9 @@ def builder() -> Any:
     return module
 
 
-PREFIX = "(?:registry|verifier|recovery|epochs|archive|issuers|gate|claim|vote|vault|age): "
+PREFIX = (
+    "(?:registry|verifier|recovery|epochs|archive|issuers|gate|claim|vote|vault|age|flat|policy): "
+)
 """Who speaks in a reason."""
 
 
@@ -59,7 +61,9 @@ def test_headers__follow_the_house_style() -> None:
         assert f"# pragma nonreentrancy {pragma}\n" in text
         for tag in ("@title", "@license", "@notice", "@custom:stop"):
             assert tag in text, (path, tag)
-        free = "MIT" if path.parent.name == "examples" else "AGPL-3.0-only"
+        # what any app shall be able to import
+        mit = path.parent.name == "examples" or path.name == "policies.vy"
+        free = "MIT" if mit else "AGPL-3.0-only"
         assert f"@license {free}\n" in text
         assert len(text.splitlines()) <= 400
 

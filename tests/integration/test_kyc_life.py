@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from mip_cli.crypto.policy_text import EXAMPLE_POLICY, parse_policy
+from mip_cli.crypto.policy_document import parse_app_policy
+from mip_cli.crypto.policy_text import EXAMPLE_POLICY
 from tests.integration.kyc_world import ADULT, MINOR, World, world
 
 __all__ = ["world"]
@@ -36,8 +37,8 @@ def test_credential__from_issue_to_revocation(world: World) -> None:
     assert not (world.folder / "minor-proof.json").exists()
 
     proved = world.prove(adult, "-o", "proof.json")
-    assert (proved["level"], proved["credential"], proved["receipt"]) == (2, adult, None)
-    assert proved["policy"] == str(parse_policy(EXAMPLE_POLICY).policy.commitment)
+    assert (proved["level"], proved["credentials"], proved["receipt"]) == (2, [adult], None)
+    assert proved["policy"]["commitment"] == str(parse_app_policy(EXAMPLE_POLICY).policy.commitment)
     offline = world.mip("verify", "proof.json", "--offline")
     assert (offline["valid"], offline["on_chain"], offline["level"]) == (True, False, None)
     assert world.mip("verify", "proof.json", "--policy", "adult.json")["on_chain"] is True
@@ -57,7 +58,13 @@ def test_credential__from_issue_to_revocation(world: World) -> None:
         (world.folder / "altered.json").write_text(json.dumps(altered))
         world.mip("verify", "altered.json", "--offline", code=1)
     looser = json.loads(json.dumps(document))
-    looser["credential"]["policy"]["predicates"][0]["value"] = 16
+    looser["credential"]["policy"]["parts"][0]["predicates"][0]["value"] = 16
+    (world.folder / "altered.json").write_text(json.dumps(looser))
+    assert "payload" in world.mip("verify", "altered.json", "--offline", code=3)
+    # nor does it help to bind the looser policy to the same act
+    rebound = parse_app_policy(looser["credential"]["policy"]).policy
+    payload = bytes.fromhex(looser["credential"]["payload"][2:])
+    looser["mip"]["payload"] = "0x" + rebound.bind(payload).hex()
     (world.folder / "altered.json").write_text(json.dumps(looser))
     world.mip("verify", "altered.json", "--offline", code=1)
 

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from mip_cli.chain.abi import checksum
-from mip_cli.cli import kyc_prove as kyc_prove_cli
-from mip_cli.cli import kyc_view
+from mip_cli.cli import _policy, kyc_view
 from mip_cli.crypto import babyjubjub as curve
 from mip_cli.crypto import eddsa, self_attestation
 from mip_cli.crypto.babyjubjub import COFACTOR, ORDER, Point
@@ -143,5 +142,5 @@ def test_words__say_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert isinstance(listed, dict)
     assert listed["self_attested"] is True
     assert listed["evidence"] == {"how": "sd-jwt es256", "detail": "issuer https://id.example"}
-    assert kyc_prove_cli.own_word(()) == kyc_prove_cli.own_word(None) == []
-    assert "says so himself" in kyc_prove_cli.own_word((1,))[0]
+    assert _policy.own_word(()) == _policy.own_word(None) == []
+    assert "says so himself" in _policy.own_word((1,))[0]

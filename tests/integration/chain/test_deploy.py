@@ -147,6 +147,7 @@ def test_record__names_what_was_deployed(chain) -> None:
         "PassportVote",
         "PassportVault",
         "AgeGate",
+        "FlatLottery",
     ]
     assert "vyper 0.4.3" in raw["contracts"]["PassportRegistry"]["compiler"]
     assert flow.load_deployment(chain.settings, 31337) == chain.deployment
