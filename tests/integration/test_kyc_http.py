@@ -109,9 +109,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 def set_up(chain: LocalChain, folder: Path) -> Stage:
     photos = demo_photos.find(None, folder / "photos")
-    for number, name in enumerate(("holder", "stranger"), 1):
+    for name in ("holder", "stranger"):
         wish = enroll.EnrollRequest(name, photos.first, PASSWORD.encode())
-        enroll.enroll(chain.settings, wish, developer_signer(number), Silent())
+        enroll.enroll(chain.settings, wish, developer_signer(1), Silent())
     city = folder / "city" / "deployments"
     city.mkdir(parents=True, mode=0o700)
     record = chain.settings.data_dir / "deployments" / "31337.json"
@@ -264,9 +264,8 @@ def test_fetch__goes_on_after_a_lost_answer(stage: Stage) -> None:
         assert len(held) == before + 1
         assert not list(stage.world.chain.settings.data_dir.rglob("*.fetch"))
         # and the code was spent
-        assert "has status 404" in stage.holder(
-            "fetch", offer, "--code-file", pin, code=3
-        ) or "invalid_request" in stage.holder("fetch", offer, "--code-file", pin, code=1)
+        spent = stage.holder("fetch", offer, "--code-file", pin, code=1)
+        assert "there is nothing here" in spent
         listed = stage.world.mip("issuer", "offers", "--issuer", "city", issuer=True)["offers"]
         assert got["number"] in [o["number"] for o in listed if o["state"] == "fetched"]
 
@@ -359,7 +358,7 @@ def test_verifier__refuses_all_but_the_one_proof(stage: Stage) -> None:
         refuse(post(proof, foreign["state"], other), "another web service")
         refuse(post(proof, "A" * 22), "unknown")
         for name, words in {
-            "nullifier": "does not hold", "root": "does not hold", "purpose": "another purpose",
+            "nullifier": "does not verify", "root": "does not verify", "purpose": "another purpose",
             "nonce": "another nonce", "beneficiary": "another beneficiary", "level": "level 1",
             "payload": "another request",
         }.items():  # fmt: skip
@@ -369,7 +368,7 @@ def test_verifier__refuses_all_but_the_one_proof(stage: Stage) -> None:
         looser["credential"]["policy"]["predicates"][0]["value"] = 16
         refuse(post(looser), "another policy")
         later = post(altered(proof, "credential", "day"))
-        refuse(later, "does not hold")
+        refuse(later, "does not verify")
         assert post(proof).json() == {}
         found = outcome(served.port, made)
         assert (found["outcome"], found["level"]) == ("accepted", 2)
