@@ -15,6 +15,7 @@ from benchmarks.common import (
     Memory,
     announced,
     cpu_seconds,
+    median_cpu_seconds,
     median_seconds,
     seconds,
 )
@@ -156,6 +157,9 @@ class _Gates:
         figures = {
             "kyc.prove_seconds": median_seconds(
                 5, lambda: self._circuit.prove(inputs, self._prover)
+            ),
+            "kyc.prove_cpu_seconds": median_cpu_seconds(
+                3, lambda: self._circuit.prove(inputs, self._prover)
             ),
         }
         with Memory(os.getpid(), itself=False) as memory:

@@ -143,6 +143,7 @@ _CREDENTIALS = (
     Figure("kyc.constraints", "", 25_000),
     Figure("kyc.zkey_mib", MIB),
     Figure("kyc.prove_seconds", "s", 1.2),
+    Figure("kyc.prove_cpu_seconds", "s"),
     Figure("kyc.prove_rss_mib", MIB, 250),
     Figure("gas.age_gate", "gas", 300_000),
     Figure("gas.flat_two_of_three", "gas"),
