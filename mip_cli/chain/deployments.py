@@ -23,10 +23,13 @@ PREDICATE_VERIFIER = "PredicateVerifier"
 ISSUERS = "IssuerRegistry"
 SELF_ATTESTATION = "SelfAttestation"
 GATE = "PredicateGate"
+DOCUMENT_VERIFIER = "DocumentVerifier"
+DOCUMENT_GATE = "DocumentGate"
 CIRCUITS = {
     VERIFIER: "passport",
     GUARDIAN_VERIFIER: "guardian_approval",
     PREDICATE_VERIFIER: "kyc_predicate",
+    DOCUMENT_VERIFIER: "document_face",
 }
 """Which circuit's verifying key each verifier holds."""
 

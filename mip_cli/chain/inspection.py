@@ -11,6 +11,8 @@ from mip_cli.chain.archive_anchor import ArchiveAnchor
 from mip_cli.chain.deployments import (
     ANCHOR,
     CIRCUITS,
+    DOCUMENT_GATE,
+    DOCUMENT_VERIFIER,
     EPOCHS,
     GATE,
     GUARDIAN_VERIFIER,
@@ -148,6 +150,7 @@ def _wiring(rpc: RpcClient, deployment: Deployment) -> list[Check]:
     anchor = ArchiveAnchor(rpc, deployment.archive_anchor)
     issuers = IssuerRegistry(rpc, deployment.address(ISSUERS))
     gate = PredicateGate(rpc, deployment.address(GATE))
+    documents = PredicateGate(rpc, deployment.address(DOCUMENT_GATE))
     itself = SelfAttestation(rpc, deployment.address(SELF_ATTESTATION))
     wires = (
         (REGISTRY, VERIFIER, registry.verifier()),
@@ -161,6 +164,9 @@ def _wiring(rpc: RpcClient, deployment: Deployment) -> list[Check]:
         (GATE, REGISTRY, gate.passports()),
         (GATE, ISSUERS, gate.issuers()),
         (GATE, PREDICATE_VERIFIER, gate.verifier()),
+        (DOCUMENT_GATE, REGISTRY, documents.passports()),
+        (DOCUMENT_GATE, ISSUERS, documents.issuers()),
+        (DOCUMENT_GATE, DOCUMENT_VERIFIER, documents.verifier()),
     )
     return [
         Check(

@@ -11,6 +11,8 @@ from mip_cli.chain.deploy import Part, require_size
 from mip_cli.chain.deployments import (
     ANCHOR,
     CIRCUITS,
+    DOCUMENT_GATE,
+    DOCUMENT_VERIFIER,
     EPOCHS,
     GATE,
     GUARDIAN_VERIFIER,
@@ -134,6 +136,7 @@ def suite_parts(
     issuers = add(ISSUERS, ISSUERS, hasher)
     add(SELF_ATTESTATION, SELF_ATTESTATION, issuers)
     gate = add(GATE, GATE, registry + issuers + verifier(PREDICATE_VERIFIER))
+    add(DOCUMENT_GATE, GATE, registry + issuers + verifier(DOCUMENT_VERIFIER))
     if examples:
         add(CLAIM, CLAIM, registry)
         add(VOTE, VOTE, registry + _vote_arguments())

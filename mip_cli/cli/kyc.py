@@ -18,10 +18,12 @@ from mip_cli.cli._options import (
     with_settings,
 )
 from mip_cli.cli.kyc_adapters import foreign_options, import_sd_jwt
+from mip_cli.cli.kyc_document import document
 from mip_cli.cli.kyc_http import fetch
 from mip_cli.cli.kyc_http_issuer import list_offers, offer, serve
 from mip_cli.cli.kyc_http_present import present, verifier
 from mip_cli.cli.kyc_issuer import issuer
+from mip_cli.cli.kyc_issuer_life import list_chain, publish_schema, register, resume, rotate
 from mip_cli.cli.kyc_prove import prove, verify
 from mip_cli.cli.kyc_self import attest
 from mip_cli.config import Settings
@@ -51,9 +53,10 @@ kyc.add_command(verify)
 kyc.add_command(fetch)
 kyc.add_command(present)
 kyc.add_command(verifier)
-for command in (offer, list_offers, serve):
+for command in (offer, list_offers, serve, register, rotate, resume, publish_schema, list_chain):
     issuer.add_command(command)
 kyc.add_command(attest)
+kyc.add_command(document)
 
 
 @kyc.command("policy", epilog=example("mip kyc policy adult.json", "mip kyc policy --example"))

@@ -12,6 +12,7 @@ from functools import cached_property
 
 from mip_cli.crypto import jsontext
 from mip_cli.crypto.binding import keccak248, keccak256
+from mip_cli.crypto.field import is_canonical
 from mip_cli.crypto.plaintext import is_readable
 
 VALUE_BITS = 120
@@ -28,6 +29,7 @@ MAX_TEXT = 1024
 """UTF-8 bytes of a text claim."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_FACE = re.compile(r"0x[0-9a-f]{64}")
 _DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _MAX_NUMBER = (1 << 64) - 1
 _MAX_CODE = 15
@@ -41,6 +43,7 @@ class ClaimKind(StrEnum):
     TEXT = "text"
     FLAG = "flag"
     CODE = "code"
+    FACE = "face"
 
     @property
     def number(self) -> int:
@@ -77,7 +80,10 @@ def date_text(number: int) -> str:
 
 
 def encode_value(kind: ClaimKind, value: ClaimValue) -> int:
-    """Return a value below 2^120; raise ``ValueError``, quoting nothing, for another kind."""
+    """Return a value below 2^120; raise ``ValueError``, quoting nothing, for another kind.
+
+    A face is no value: it is hashed into a whole element, and no predicate is about it.
+    """
     match kind, value:
         case ClaimKind.FLAG, bool():
             return int(value)
@@ -94,8 +100,24 @@ def encode_value(kind: ClaimKind, value: ClaimValue) -> int:
 
 
 def encode_claim(kind: ClaimKind, value: ClaimValue) -> int:
-    """Return the number that is signed: the value and its kind."""
+    """Return the number that is signed: the value and its kind, or the hash of a face."""
+    if kind is ClaimKind.FACE:
+        return _face(value)
     return encode_value(kind, value) + (kind.number << VALUE_BITS)
+
+
+def face_text(element: int) -> str:
+    """Write a document hash as it stands in JSON."""
+    return f"0x{element:064x}"
+
+
+def _face(value: ClaimValue) -> int:
+    if isinstance(value, str) and _FACE.fullmatch(value):
+        found = int(value, 16)
+        # below lie the claims of other kinds: no hash falls there but by 2^-129
+        if is_canonical(found) and found >= 1 << (VALUE_BITS + 4):
+            return found
+    raise ValueError("the value is not a face")
 
 
 def _text(value: str) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from mip_cli.crypto.claims import MAX_VALUE, VALUE_BITS
+from mip_cli.crypto.claims import MAX_VALUE, SLOTS, VALUE_BITS, ClaimKind
 from mip_cli.crypto.credential import MAX_ISSUER, Terms
 from mip_cli.crypto.field import R
 from mip_cli.crypto.poseidon2 import compress
@@ -18,6 +18,9 @@ SET_LEVELS = 3
 MAX_MEMBERS = 4**SET_LEVELS
 """Members of an ``in`` or ``not in``."""
 TAG_POLICY = int.from_bytes(b"mip.policy/1", "big")
+TAG_DOCUMENT_POLICY = int.from_bytes(b"mip.policy.document/1", "big")
+DOCUMENT_PLACE = 3
+"""Of the predicate that names the claim with a document's face (section 21)."""
 
 
 @dataclass(frozen=True, order=True)
@@ -121,6 +124,8 @@ class Policy:
     """How many of them must hold."""
     issuers: tuple[int, ...]
     """Numbers of the issuers that count."""
+    document: int | None = None
+    """Slot of the hash of a document's face that must match; None where none is asked for."""
 
     def __post_init__(self) -> None:
         if len(self.predicates) > PREDICATES or not 0 <= self.required <= len(self.predicates):
@@ -131,6 +136,12 @@ class Policy:
             raise ValueError(f"a policy accepts 1 to {ISSUERS} different issuers")
         if not all(0 <= number <= MAX_ISSUER for number in self.issuers):
             raise ValueError("there is no issuer of that number")
+        if self.document is not None and not (
+            0 <= self.document < SLOTS and len(self.predicates) <= DOCUMENT_PLACE
+        ):
+            raise ValueError(
+                f"a document's face is a claim, beside {DOCUMENT_PLACE} predicates at most"
+            )
 
     @property
     def accepted(self) -> tuple[int, ...]:
@@ -145,8 +156,16 @@ class Policy:
         spares = compress(*[p.spare for p in self.predicates], *fill)
         terms = self.required << 64
         terms += sum(p.word << (16 * i) for i, p in enumerate(self.predicates))
+        if self.document is not None:
+            terms += self.document_word << (16 * DOCUMENT_PLACE)
         terms += sum(number << (67 + 16 * j) for j, number in enumerate(self.accepted))
-        return (compress(roots, spares, terms, self.schema_id) + TAG_POLICY) % R
+        tag = TAG_POLICY if self.document is None else TAG_DOCUMENT_POLICY
+        return (compress(roots, spares, terms, self.schema_id) + tag) % R
+
+    @property
+    def document_word(self) -> int:
+        """Slot and kind of the document's face, in the place of a predicate's word."""
+        return (self.document or 0) + 16 * ClaimKind.FACE.number
 
     def chosen(self, entries: Sequence[int], today: int) -> tuple[int, ...] | None:
         """Return the predicates to show, as many as required; None when too few hold."""

@@ -132,7 +132,8 @@ def _require_shows(name: str, found: Credential, part: PolicyText, place: Place)
             for words, predicate in zip(part.predicates, part.policy.predicates, strict=True)
             if predicate.holding(entries, place.today) is None
         ]
-        wanted = f" ({part.demand} what it asks)" if len(part.predicates) > 1 else ""
+        count, needed = len(part.predicates), part.policy.required
+        wanted = f" ({needed} of {count} would do)" if needed < count else ""
         raise PolicyUnmet(
             f"the credential {name} does not say what the policy asks for{wanted}: "
             + ", and ".join(f"not that {words}" for words in failing)

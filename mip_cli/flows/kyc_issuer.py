@@ -161,9 +161,11 @@ def revoke(
     home = opened.content.home
     if home is None:
         raise UsageFault(f"the issuer {opened.name} is not registered")
-    opened = store.revoke(opened, nonces)
+    revoked = store.revoked_with(opened, nonces)
+    if not purse.rehearse:
+        opened = store.revoke(opened, nonces)  # durable before the root is public
     progress.step("building the revocation tree")
-    root = revocation_tree(opened.content.revoked).root
+    root = revocation_tree(revoked).root
     with connection.connect(settings) as link:
         registry, record = own_record(link, home)
         gas_used, version = None, record.version
@@ -173,7 +175,7 @@ def revoke(
             label = f"kyc-publish:{registry.address}:{home.number}:{version}:{root:#x}"
             gas_used = sender_of(settings, link, purse).send(label, call, progress).gas_used
             version += 1
-    revocations = Revocations(home, version, opened.content.revoked)
+    revocations = Revocations(home, version, revoked)
     return opened, Published(revocations, root, gas_used)
 
 

@@ -6,7 +6,6 @@ import datetime
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 
 from mip_cli.chain.deployments import SELF_ATTESTATION
 from mip_cli.chain.faults import NodeUntrusted
@@ -28,7 +27,7 @@ from mip_cli.flows.kyc import Clock, HeldView
 from mip_cli.flows.kyc_issuer import DEFAULT_DAYS, MAX_DAYS
 from mip_cli.flows.passport_file import Opened
 from mip_cli.progress import Progress
-from mip_cli.store.credentials import Held
+from mip_cli.store.credentials import FaceOpening, Held
 from mip_cli.store.issuers import Home
 
 OWN_WORD = Note(Evidence.SELF, "")
@@ -91,12 +90,13 @@ def self_attested(
     *,
     note: Note = OWN_WORD,
     days: int = DEFAULT_DAYS,
+    face: FaceOpening | None = None,
     clock: Clock = time.time,
 ) -> HeldView:
     """Make a self-attested credential of an opened passport and keep it as an imported one.
 
-    Its subject is fresh, so that two of them cannot be linked. Raises ``UsageFault`` for claims
-    that the schema does not have, with nothing kept.
+    Its subject is fresh, so that two of them cannot be linked. ``face`` is kept beside it. Raises
+    ``UsageFault`` for claims that the schema does not have, with nothing kept.
     """
     content = opened.unlocked.secrets
     progress.step("looking up the number of self-attested credentials")
@@ -107,6 +107,6 @@ def self_attested(
     subject = credentials.subject(content.secret, content.anchor, blinding)
     first = datetime.datetime.fromtimestamp(now, datetime.UTC).date()
     found = sign(home, subject, schema, values, note, first=first, days=days)
-    held = replace(Held(blinding, subject, int(now)), document=credential_file.encode(found))
+    held = Held(blinding, subject, int(now), credential_file.encode(found), face)
     kyc.wallet_of(settings, content).put(held)
     return HeldView(held.id, held.created, found)

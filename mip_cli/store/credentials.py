@@ -26,6 +26,20 @@ PAD_BYTES = 4096
 _LABEL = b"mip credentials/1"
 _ID = re.compile(r"[0-9a-f]{16}")
 _MAX_FILE = 4 * MAX_CREDENTIAL
+_MAX_DIMENSION = 2048
+
+
+@dataclass(frozen=True, repr=False)
+class FaceOpening:
+    """What opens the hash of a document's face: as secret as the face."""
+
+    spec_id: int
+    template: tuple[int, ...]
+    """Signed 8-bit coordinates."""
+    salt: int
+
+    def __repr__(self) -> str:
+        return "FaceOpening(<redacted>)"
 
 
 @dataclass(frozen=True, repr=False)
@@ -40,6 +54,8 @@ class Held:
     """Unix time of the request."""
     document: bytes = b""
     """The credential as it came; empty until then."""
+    face: FaceOpening | None = None
+    """Opening of the document's face in it, where there is one."""
 
     def __repr__(self) -> str:
         return f"Held({self.id}, <redacted>)"
@@ -65,6 +81,7 @@ class Wallet:
                 "subject": element(held.subject),
                 "created": held.created,
                 "document": held.document.decode(),
+                **({} if held.face is None else {"face": _write_face(held.face)}),
             }
         )
         filled = content + b" " * (-len(content) % PAD_BYTES)
@@ -118,11 +135,33 @@ class Wallet:
 
 
 def _decode(data: bytes) -> Held:
-    m = Members(jsontext.parse(data), "blinding", "subject", "created", "document")
+    content = jsontext.parse(data)
+    face = content.pop("face", None)
+    m = Members(content, "blinding", "subject", "created", "document")
     raw = m.raw("document")
     if not isinstance(raw, str) or len(raw) > MAX_CREDENTIAL:
         raise ValueError("no credential")
-    return Held(m.element("blinding"), m.element("subject"), m.integer("created"), raw.encode())
+    return Held(
+        m.element("blinding"),
+        m.element("subject"),
+        m.integer("created"),
+        raw.encode(),
+        None if face is None else _read_face(Members(face, "spec_id", "template", "salt")),
+    )
+
+
+def _write_face(face: FaceOpening) -> dict[str, object]:
+    return {
+        "spec_id": element(face.spec_id),
+        "template": hexed(bytes(value + 128 for value in face.template)),
+        "salt": element(face.salt),
+    }
+
+
+def _read_face(m: Members) -> FaceOpening:
+    size = len(m.text("template", 2 + 2 * _MAX_DIMENSION)) // 2 - 1
+    template = tuple(byte - 128 for byte in m.data("template", size))
+    return FaceOpening(m.element("spec_id"), template, m.element("salt"))
 
 
 def _write(sealed: Sealed) -> dict[str, object]:

@@ -9,9 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mip_cli.crypto import credential as credentials
+from mip_cli.crypto.claims import ClaimKind
 from mip_cli.crypto.credential import SignedStatement
 from mip_cli.crypto.field import R, require_canonical
-from mip_cli.crypto.policy import PREDICATES, Interval, Policy, Predicate, entries_of
+from mip_cli.crypto.policy import (
+    DOCUMENT_PLACE,
+    PREDICATES,
+    Interval,
+    Policy,
+    Predicate,
+    entries_of,
+)
 from mip_cli.crypto.quad_tree import QuadPath, QuadTree
 from mip_cli.errors import CredentialInvalid, PolicyUnmet
 from mip_cli.zk import passport_inputs
@@ -150,6 +158,11 @@ def _predicates(witness: PredicateWitness, levels: int) -> _Inputs:
         | (_opening(policy.predicates[i], entries, witness.today) if i in chosen else {})
         for i in range(PREDICATES)
     ]
+    if policy.document is not None:
+        rows[DOCUMENT_PLACE] |= {
+            "slotBit": [policy.document >> i & 1 for i in range(4)],
+            "kind": ClaimKind.FACE.number,
+        }
     found: _Inputs = {}
     for name, first in rows[0].items():
         if isinstance(first, list):

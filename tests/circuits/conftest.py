@@ -57,6 +57,21 @@ def small_kyc(manifest: Manifest) -> Forge:
 
 
 @pytest.fixture(scope="session")
+def document(manifest: Manifest) -> Forge:
+    """The circuit of documents' faces."""
+    return Forge(manifest.circuit("document_face"))
+
+
+@pytest.fixture(scope="session")
+def small_document(manifest: Manifest) -> Forge:
+    """The same in miniature."""
+    original = manifest.circuit("document_face")
+    spec_id = original.params[3]
+    params = (2, 8, 14400, spec_id, 7, 4, 2501, 1, 1, 1)
+    return Forge(replace(original, name="document_small", params=params))
+
+
+@pytest.fixture(scope="session")
 def small(manifest: Manifest) -> Forge:
     """The same circuit template in miniature, where many mutants can be compiled."""
     original = manifest.circuit("passport")

@@ -111,6 +111,13 @@ RULES = {
     "begun": Rule("kyc_predicate.circom", "begun = Unsigned(", "begun = Anything("),
     "lasting": Rule("kyc_predicate.circom", "lasting = Unsigned(", "lasting = Anything("),
     "used": Rule("kyc_predicate.circom", "used === required;"),
+    # documents
+    "face shown": Rule("document_face.circom", "(1 - useFace) * (1 - useFace) === 0;"),
+    "document range": Rule("document_face.circom", "= Signed(8)", "= Freely(8)"),
+    "document hash": Rule("document_face.circom", "found === hash.out;"),
+    "document kind": Rule(
+        "document_face.circom", "(kind[PLACE] - FACE) * (kind[PLACE] - FACE) === 0;"
+    ),
 }
 
 PLACES = {
@@ -154,6 +161,10 @@ PLACES = {
     "begun": r"main\.begun\.",
     "lasting": r"main\.lasting\.",
     "used": r"main\.(use|required)",
+    "face shown": r"main\.useFace",
+    "document range": r"main\.ranged\[",
+    "document hash": r"main\.(found|hash\.|level2)",
+    "document kind": r"main\.kind\[3\]",
 }
 """For each rule, names of which every constraint of the rule holds one."""
 
@@ -270,6 +281,7 @@ class Forge:
                 "lib/quad.circom",
                 "lib/signature.circom",
             },
+            "DocumentFace": {"document_face.circom", "lib/distance.circom"},
         }[self.circuit.template]
         return {name: rule for name, rule in RULES.items() if rule.file in sources}
 

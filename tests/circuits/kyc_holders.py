@@ -53,6 +53,7 @@ class KycHolder:
     revoked: tuple[int, ...] = (1, 3)
     issuers: tuple[int, ...] = (1, 0)
     required: int = 2
+    schema: int = SCHEMA
     predicates: tuple[Predicate, ...] = ()
     key: SigningKey = field(init=False)
     base: Holder = field(init=False)
@@ -78,7 +79,7 @@ class KycHolder:
     def statement(self) -> Statement:
         own = credentials.subject(self.base.secret, ANCHOR, self.blinding)
         terms = Terms(self.issued_on, self.expires_on, self.nonce)
-        return Statement(self.claims, own, SCHEMA, terms)
+        return Statement(self.claims, own, self.schema, terms)
 
     @property
     def credential(self) -> SignedStatement:
@@ -98,7 +99,7 @@ class KycHolder:
 
     @property
     def policy(self) -> Policy:
-        return Policy(SCHEMA, self.predicates, self.required, self.issuers)
+        return Policy(self.schema, self.predicates, self.required, self.issuers)
 
     def witness(self, kinds: str = "FP") -> PredicateWitness:
         return PredicateWitness(

@@ -29,15 +29,17 @@ def test_rules__are_all_the_checks_of_the_sources() -> None:
     assert len(ranges) == sum("===" not in rule.check for rule in RULES.values())
 
 
-def test_rules__belong_to_a_circuit_each(passport: Forge, approval: Forge, kyc: Forge) -> None:
-    assert {*passport.rules, *approval.rules, *kyc.rules} == set(RULES)
+def test_rules__belong_to_a_circuit_each(
+    passport: Forge, approval: Forge, kyc: Forge, document: Forge
+) -> None:
+    assert {*passport.rules, *approval.rules, *kyc.rules, *document.rules} == set(RULES)
 
 
 def test_cost__is_what_header_and_specification_say(
-    passport: Forge, passport_512: Forge, approval: Forge, kyc: Forge
+    passport: Forge, passport_512: Forge, approval: Forge, kyc: Forge, document: Forge
 ) -> None:
     specification = (CIRCUITS.parent / "docs" / "protocol.md").read_text()
-    for forge in (passport, passport_512, approval, kyc):
+    for forge in (passport, passport_512, approval, kyc, document):
         cost = f"{forge.real.r1cs.constraints:,}"
         header = (CIRCUITS / forge.circuit.file).read_text().split("pragma", 1)[0]
         assert re.search(rf"\b{cost} at \({forge.circuit.params[0]}\b", header)
@@ -68,6 +70,7 @@ def test_cost__is_what_header_and_specification_say(
         ("credential", "CredentialDigest", (), 1320),
         ("policy", "Predicate", (3,), 1070),
         ("policy", "Policy", (), 978),
+        ("document", "DocumentHash", (128, 1), 378),
     ],
 )
 def test_cost__of_each_part(

@@ -131,7 +131,8 @@ def test_record__names_what_was_deployed(chain) -> None:
     assert raw["development"] is True
     assert len(raw["source"]["commit"]) == 40
     assert {len(found) for found in raw["verifying_keys"].values()} == {64}
-    assert raw["verifying_keys"].keys() == {"passport", "guardian_approval", "kyc_predicate"}
+    circuits = {"passport", "guardian_approval", "kyc_predicate", "document_face"}
+    assert raw["verifying_keys"].keys() == circuits
     assert list(raw["contracts"]) == [
         "Poseidon2",
         "PassportVerifier",
@@ -141,8 +142,11 @@ def test_record__names_what_was_deployed(chain) -> None:
         "PseudonymEpochs",
         "ArchiveAnchor",
         "IssuerRegistry",
+        "SelfAttestation",
         "PredicateVerifier",
         "PredicateGate",
+        "DocumentVerifier",
+        "DocumentGate",
         "PassportClaim",
         "PassportVote",
         "PassportVault",
