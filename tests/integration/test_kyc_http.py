@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import json
 import re
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from sd_jwt.issuer import SDJWTIssuer
 
 from mip_cli.chain.devnet import Node, developer_signer
 from mip_cli.crypto.policy_text import EXAMPLE_POLICY, EXAMPLE_SCHEMA
-from mip_cli.flows import demo_photos, enroll
+from mip_cli.flows import credential_file, demo_photos, enroll, self_attest
 from mip_cli.flows.web_app import web_app
 from mip_cli.progress import Silent
 from tests.integration.conftest import LocalChain, running_chain
@@ -281,12 +282,31 @@ def test_fetch__refuses_what_the_registry_does_not_know(stage: Stage) -> None:
         here, there = (f":{stage.numbers[name]}".encode() for name in ("city", "town"))
         return data.replace(here + b'"', there + b'"') if path == "/credential" else data
 
+    def own_word(path: str, data: bytes) -> bytes:
+        """Put in its place what anybody can sign, under the number that stands for that."""
+        if path != "/credential":
+            return data
+        document = json.loads(data)
+        (entry,) = document["credentials"]
+        given = credential_file.decode(json.dumps(entry["credential"]).encode())
+        signed = self_attest.sign(
+            replace(given.issuer, number=1),
+            given.signed.statement.subject,
+            given.schema,
+            given.values,
+            self_attest.OWN_WORD,
+            first=datetime.datetime.now(datetime.UTC).date(),
+        )
+        entry["credential"] = json.loads(credential_file.encode(signed))
+        return json.dumps(document).encode()
+
     def other_origin(path: str, data: bytes) -> bytes:
         return data.replace(b"/token", b"0/token") if "oauth" in path else data
 
     cases = {
         "signature does not hold": (other_claim, 1),
         "another key than the registry has": (other_number, 1),
+        "under the key that everybody has": (own_word, 1),
         "endpoints of another origin": (other_origin, 3),
     }
     with stage.issuer("city", "http://127.0.0.1:9") as served:
