@@ -47,6 +47,8 @@ def words(found: AppPolicyText, parts: Sequence[int]) -> list[str]:
         label = f"part {number + 1}, " if len(found.parts) > 1 else ""
         name = _io.sanitize(part.schema.name)
         lines.append(f"    {label}a credential {name} {part.schema.version} {_issuers(part)}:")
+        if part.face is not None:
+            lines.append(f"      the face on your document ({part.face}) is the enrolled one, and")
         lines.append(f"      {part.demand}" + (":" if part.predicates else ""))
         lines += [f"        {_io.sanitize(clause)}" for clause in part.predicates]
     return lines
@@ -74,6 +76,7 @@ def document(found: AppPolicyText) -> dict[str, object]:
                 "schema": f"{part.schema.name}/{part.schema.version}",
                 "schema_id": str(part.schema.id),
                 "predicates": list(part.predicates),
+                "document": part.face,
                 "required": part.policy.required,
                 "issuers": list(part.policy.issuers),
             }

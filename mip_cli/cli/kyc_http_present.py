@@ -150,6 +150,7 @@ def _credential(given: WebConsent) -> list[str]:
         f"  it also learns that a credential {_io.sanitize(policy.schema.name)} "
         f"{policy.schema.version} of yours, by one of {len(policy.policy.issuers)} issuers, "
         "is in force today and says:",
+        *([] if policy.face is None else [f"    the face on your document ({policy.face}), and"]),
         f"    {policy.demand}" + (":" if policy.predicates else ""),
         *(f"      {_io.sanitize(words)}" for words in policy.predicates),
         *own_word,

@@ -51,7 +51,7 @@ def parse_app_policy(raw: object) -> AppPolicyText:
     rows = raw["parts"]
     if not isinstance(rows, list) or not 1 <= len(rows) <= PARTS:
         raise ValueError(f"a policy has 1 to {PARTS} parts")
-    if not all(isinstance(row, dict) and set(row) == _PART_MEMBERS for row in rows):
+    if not all(isinstance(row, dict) and set(row) - {"document"} == _PART_MEMBERS for row in rows):
         raise ValueError("a part has issuers, predicates, require and schema")
     parts = tuple(parse_policy({"format": policy_text.FORMAT, **row}) for row in rows)
     policy = AppPolicy(

@@ -62,6 +62,8 @@ class PolicyText:
     """One clause each, to show to a person."""
     document: dict[str, Any]
     """As it was read."""
+    face: str | None = None
+    """The claim whose face, of a document, must be the enrolled one (section 21)."""
 
     @property
     def demand(self) -> str:
@@ -77,7 +79,7 @@ class PolicyText:
 def parse_policy(raw: object) -> PolicyText:
     """Read a policy's JSON; raise ``ValueError`` when it makes no sense."""
     members = {"format", "schema", "issuers", "require", "predicates"}
-    if not isinstance(raw, dict) or set(raw) != members or raw["format"] != FORMAT:
+    if not isinstance(raw, dict) or set(raw) - {"document"} != members or raw["format"] != FORMAT:
         raise ValueError(f"a policy is {FORMAT} with issuers, predicates, require and schema")
     schema = parse_schema(raw["schema"])
     rows, issuers = raw["predicates"], raw["issuers"]
@@ -95,8 +97,16 @@ def parse_policy(raw: object) -> PolicyText:
         tuple(predicate for predicate, _ in found),
         required(raw["require"], len(found)),
         tuple(issuers),
+        _document(schema, raw["document"]) if "document" in raw else None,
     )
-    return PolicyText(schema, policy, tuple(words for _, words in found), raw)
+    return PolicyText(schema, policy, tuple(words for _, words in found), raw, raw.get("document"))
+
+
+def _document(schema: Schema, raw: object) -> int:
+    slot, kind = schema.slot(raw) if isinstance(raw, str) else (0, None)
+    if kind is not ClaimKind.FACE:
+        raise ValueError("document names a claim of the kind face")
+    return slot
 
 
 def required(raw: object, count: int) -> int:

@@ -15,7 +15,7 @@ from mip_cli.crypto.policy import entries_of
 from mip_cli.crypto.policy_text import PolicyText
 from mip_cli.crypto.quad_tree import QuadTree
 from mip_cli.errors import CredentialInvalid, MipError, PolicyUnmet, UsageFault
-from mip_cli.flows import credential_file
+from mip_cli.flows import credential_file, kyc_circuit
 from mip_cli.flows.credential_file import Credential, Revocations
 from mip_cli.store.credentials import Held, Wallet
 from mip_cli.store.issuers import Home
@@ -99,6 +99,7 @@ def _first(
             continue
         try:
             _require_shows(held.id, credential, part, place)
+            kyc_circuit.require_face(held, credential, part)
             return Fit(number, held, credential, _revocations(credential, place))
         except MipError as error:
             reasons.append(error)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mip_cli.chain.app import parse_invocation
-from mip_cli.chain.deployments import GATE
 from mip_cli.chain.keys import Signer
 from mip_cli.chain.predicates import PolicyApp, policy_call
 from mip_cli.chain.tx import DEFAULT_FEE_CAP, Sender
@@ -15,7 +14,7 @@ from mip_cli.config import Settings
 from mip_cli.crypto.policy_document import AppPolicyText
 from mip_cli.crypto.policy_text import PolicyText
 from mip_cli.errors import AppUntrusted, UsageFault, WrongChain
-from mip_cli.flows import connection, kyc_show
+from mip_cli.flows import connection, kyc_circuit, kyc_show
 from mip_cli.flows.credential_file import Revocations
 from mip_cli.flows.kyc_show import Wish
 from mip_cli.flows.policy_file import PolicyFile
@@ -89,7 +88,7 @@ def prepare_app(
     with connection.connect(settings) as link:
         app = PolicyApp(link.rpc, ask.app)
         asked, asks_gate = app.policy(), app.gate()
-        gate = link.deployment.address(GATE)
+        gate = link.deployment.address(kyc_circuit.way_of(policy.parts).gate)
         own_word = kyc_show.open_issuers(link, policy.parts)
     if asked != policy.policy.commitment:
         raise AppUntrusted(

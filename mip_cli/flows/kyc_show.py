@@ -16,6 +16,7 @@ from mip_cli.flows import (
     connection,
     kyc,
     kyc_choose,
+    kyc_circuit,
     kyc_issuer,
     membership,
     passport_file,
@@ -37,16 +38,11 @@ from mip_cli.flows.prove import (
     require_same_place,
 )
 from mip_cli.progress import Progress
+from mip_cli.store.credentials import FaceOpening
 from mip_cli.units import Address
 from mip_cli.zk.artifacts import CircuitArtifacts, load_circuit, require_fit
 from mip_cli.zk.passport_inputs import PassportWitness
-from mip_cli.zk.predicate_inputs import (
-    CIRCUIT,
-    PredicateParameters,
-    PredicateWitness,
-    circuit_inputs,
-    public_signals,
-)
+from mip_cli.zk.predicate_inputs import PredicateWitness, public_signals
 from mip_cli.zk.proof import Proof
 from mip_cli.zk.prover import Prover, choose_prover
 
@@ -117,7 +113,7 @@ def show(
     seconds: dict[str, float] = {}
     started = time.perf_counter()
     opened = passport_file.unlock(settings, keys.name, keys.factors, progress)
-    artifacts = load_circuit(settings, CIRCUIT)
+    artifacts = load_circuit(settings, kyc_circuit.way_of(wish.parts).circuit)
     require_fit(artifacts, request.chain_id)
     seconds["open and probe"] = time.perf_counter() - started
     started = time.perf_counter()
@@ -159,7 +155,7 @@ def show(
     remembered = remember(opened.unlocked, request)
     bound = ProofFile(
         proof=proofs[0],
-        circuit=CIRCUIT,
+        circuit=artifacts.circuit.name,
         verifying_key=artifacts.key_hash,
         chain_id=request.chain_id,
         registry=consent.registry,
@@ -210,12 +206,17 @@ def _prove_all(
             issuers=issuers.path(fit.credential.issuer.number),
             revocations=fit.revocations.path(fit.credential.terms.nonce),
         )
-        proofs.append(_prove(artifacts, witness, prover))
+        proofs.append(_prove(artifacts, witness, fit.held.face, prover))
     return proofs
 
 
-def _prove(artifacts: CircuitArtifacts, witness: PredicateWitness, prover: Prover) -> Proof:
-    inputs = circuit_inputs(witness, PredicateParameters.of(artifacts.circuit))
+def _prove(
+    artifacts: CircuitArtifacts,
+    witness: PredicateWitness,
+    face: FaceOpening | None,
+    prover: Prover,
+) -> Proof:
+    inputs = kyc_circuit.inputs_of(witness, face, artifacts.circuit)
     proof, signals = artifacts.prove(inputs, prover)
     if list(signals) != public_signals(witness):
         raise ArtifactMismatch(

@@ -7,22 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mip_cli.chain.app import App
-from mip_cli.chain.deployments import GATE
 from mip_cli.chain.faults import NodeUntrusted
 from mip_cli.chain.predicates import PolicyApp, PredicateGate
 from mip_cli.config import LOCAL_CHAIN_IDS, Settings
 from mip_cli.crypto.dates import day_of
+from mip_cli.crypto.policy_text import PolicyText
 from mip_cli.errors import ProofInvalid, WrongChain
-from mip_cli.flows import connection, kyc_issuer, kyc_show
+from mip_cli.flows import connection, kyc_circuit, kyc_issuer, kyc_show
 from mip_cli.flows.connection import Connection
 from mip_cli.flows.policy_file import PolicyFile
 from mip_cli.flows.predicate_file import PredicateFile
-from mip_cli.flows.proof_file import ProofFile
 from mip_cli.flows.verify import CLOCK_TOLERANCE, Clock
 from mip_cli.progress import Progress
 from mip_cli.units import MAX_DEADLINE
 from mip_cli.zk.artifacts import load_key
-from mip_cli.zk.predicate_inputs import CIRCUIT
 from mip_cli.zk.proof import Proof
 from mip_cli.zk.verifier import verify as verify_proof
 
@@ -51,7 +49,7 @@ def verify_offline(
     registries, only a chain can tell. Raises ``ProofInvalid``.
     """
     proofs = [(file.bound.proof, file.signals)]
-    development, left = _check(settings, file.bound, file.day, proofs, progress, clock)
+    development, left = _check(settings, file, proofs, progress, clock)
     return PolicyVerified(file, development, left, on_chain=False)
 
 
@@ -83,7 +81,7 @@ def verify_app_offline(
 
     As ``verify_offline``; that all parts are of one passport follows from the pseudonym they share.
     """
-    development, left = _check(settings, file.bound, file.day, file.proofs(), progress, clock)
+    development, left = _check(settings, file, file.proofs(), progress, clock)
     return PolicyVerified(file, development, left, on_chain=False)
 
 
@@ -128,17 +126,17 @@ def verify_app_on_chain(
 
 def _check(
     settings: Settings,
-    bound: ProofFile,
-    day: int,
+    file: PredicateFile | PolicyFile,
     proofs: Sequence[tuple[Proof, tuple[int, ...]]],
     progress: Progress,
     clock: Clock,
 ) -> tuple[bool, int]:
     """Return whether the keys are of development, and the seconds left."""
     progress.step("verifying the proof")
-    if bound.circuit != CIRCUIT:
-        raise ProofInvalid(f"the proof is of another circuit than {CIRCUIT}")
-    checked = load_key(settings, CIRCUIT)
+    bound, circuit = file.bound, kyc_circuit.way_of(_parts(file)).circuit
+    if bound.circuit != circuit:
+        raise ProofInvalid(f"the proof is of another circuit than {circuit}")
+    checked = load_key(settings, circuit)
     if checked.key_hash != bound.verifying_key:
         raise ProofInvalid("the proof was made for another verifying key")
     if checked.development and bound.chain_id not in LOCAL_CHAIN_IDS:
@@ -156,13 +154,18 @@ def _check(
         )
     if left > MAX_DEADLINE + CLOCK_TOLERANCE:
         raise ProofInvalid(f"the proof's deadline lies {left} s ahead")
-    if not 0 <= day_of(now) - day <= 1:
+    if not 0 <= day_of(now) - file.day <= 1:
         raise ProofInvalid("the proof was made for another day than today or yesterday")
     return checked.development, left
 
 
+def _parts(file: PredicateFile | PolicyFile) -> tuple[PolicyText, ...]:
+    return file.policy.parts if isinstance(file, PolicyFile) else (file.policy,)
+
+
 def _require_place(link: Connection, file: PredicateFile | PolicyFile) -> PredicateGate:
-    gate = PredicateGate(link.rpc, link.deployment.address(GATE))
+    role = kyc_circuit.way_of(_parts(file)).gate
+    gate = PredicateGate(link.rpc, link.deployment.address(role))
     bound, issuers = file.bound, kyc_issuer.registry_of(link).address
     place = (link.chain_id, link.registry.address, gate.address, issuers)
     if (bound.chain_id, bound.registry, file.gate, file.issuers) != place:

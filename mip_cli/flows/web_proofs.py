@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mip_cli.chain.deployments import GATE
 from mip_cli.chain.faults import NodeUntrusted
 from mip_cli.chain.predicates import PredicateGate
 from mip_cli.config import Settings
@@ -17,7 +16,14 @@ from mip_cli.crypto.binding import scope_of
 from mip_cli.crypto.plaintext import is_readable
 from mip_cli.crypto.policy_text import PolicyText
 from mip_cli.errors import AppUntrusted, ProofInvalid, UsageFault, WrongChain
-from mip_cli.flows import connection, kyc_issuer, kyc_verify, predicate_file, self_attest
+from mip_cli.flows import (
+    connection,
+    kyc_circuit,
+    kyc_issuer,
+    kyc_verify,
+    predicate_file,
+    self_attest,
+)
 from mip_cli.flows.kyc_prove import PolicyConsent
 from mip_cli.flows.predicate_file import PredicateFile
 from mip_cli.flows.proof_file import MAX_PURPOSE
@@ -80,7 +86,8 @@ def terms_of(settings: Settings, policy: PolicyText, purpose: str, level: int) -
     if not is_readable(purpose) or len(purpose.encode()) > MAX_PURPOSE:
         raise UsageFault(f"a purpose is readable text of at most {MAX_PURPOSE} bytes")
     with connection.connect(settings) as link:
-        return Terms(policy, purpose, level, link.chain_id, link.deployment.address(GATE))
+        gate = link.deployment.address(kyc_circuit.way_of((policy,)).gate)
+        return Terms(policy, purpose, level, link.chain_id, gate)
 
 
 def agree(settings: Settings, asked: WebAsk, progress: Progress) -> WebConsent:
@@ -97,7 +104,7 @@ def agree(settings: Settings, asked: WebAsk, progress: Progress) -> WebConsent:
         )
     progress.step("asking the chain what the service may ask")
     with connection.connect(settings) as link:
-        gate = link.deployment.address(GATE)
+        gate = link.deployment.address(kyc_circuit.way_of((terms.policy,)).gate)
         if (terms.chain_id, terms.gate) != (link.chain_id, gate):
             raise WrongChain(
                 f"the service asks for chain {terms.chain_id} and the gate {terms.gate}, "
