@@ -60,7 +60,7 @@ def put_app(world: World, name: str, gate: str, *issuers: int) -> str:
     place = address_word(world.chain.deployment.address(gate))
     arguments = suite._policy_arguments(parse_app_policy(document).policy)
     part = Part("DocumentAge", found.bytecode + place + arguments, found.runtime, found.compiler)
-    deploy(world.chain.sender(3, f"journal-{name}"), [part])
+    deploy(world.chain.sender(0, f"journal-{name}"), [part])
     return part.address
 
 
@@ -98,7 +98,7 @@ def test_document__from_photo_to_app(world: World) -> None:
     assert str(int(made["claim"], 16)) not in text
     assert made["claim"][2:] not in text
     document = json.loads(text)
-    altered = document | {"circuit": "kyc_predicate"}
+    altered = document | {"mip": document["mip"] | {"circuit": "kyc_predicate"}}
     (world.folder / "altered.json").write_text(json.dumps(altered))
     assert "another circuit" in world.mip("verify", "altered.json", "--offline", code=1)
     entered = prove(world, app, "own.json", "--send")

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import json
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
+from jwcrypto.jwk import JWK
+from sd_jwt.common import SDObj
+from sd_jwt.issuer import SDJWTIssuer
 
 from mip_cli.chain.devnet import Node, developer_signer
 from mip_cli.crypto.policy_text import EXAMPLE_POLICY, EXAMPLE_SCHEMA
-from mip_cli.flows import demo_photos, enroll
+from mip_cli.flows import credential_file, demo_photos, enroll, self_attest
 from mip_cli.flows.web_app import web_app
 from mip_cli.progress import Silent
 from tests.integration.conftest import LocalChain, running_chain
@@ -278,12 +282,31 @@ def test_fetch__refuses_what_the_registry_does_not_know(stage: Stage) -> None:
         here, there = (f":{stage.numbers[name]}".encode() for name in ("city", "town"))
         return data.replace(here + b'"', there + b'"') if path == "/credential" else data
 
+    def own_word(path: str, data: bytes) -> bytes:
+        """Put in its place what anybody can sign, under the number that stands for that."""
+        if path != "/credential":
+            return data
+        document = json.loads(data)
+        (entry,) = document["credentials"]
+        given = credential_file.decode(json.dumps(entry["credential"]).encode())
+        signed = self_attest.sign(
+            replace(given.issuer, number=1),
+            given.signed.statement.subject,
+            given.schema,
+            given.values,
+            self_attest.OWN_WORD,
+            first=datetime.datetime.now(datetime.UTC).date(),
+        )
+        entry["credential"] = json.loads(credential_file.encode(signed))
+        return json.dumps(document).encode()
+
     def other_origin(path: str, data: bytes) -> bytes:
         return data.replace(b"/token", b"0/token") if "oauth" in path else data
 
     cases = {
         "signature does not hold": (other_claim, 1),
         "another key than the registry has": (other_number, 1),
+        "under the key that everybody has": (own_word, 1),
         "endpoints of another origin": (other_origin, 3),
     }
     with stage.issuer("city", "http://127.0.0.1:9") as served:
@@ -456,3 +479,47 @@ def test_verifier__keeps_to_the_chain(stage: Stage) -> None:
         assert answer.status_code == 400
         assert "issuers" in answer.json()["error_description"]
         assert outcome(served.port, made)["outcome"] == "pending"
+
+
+def test_sd_jwt__is_the_holders_own_word(stage: Stage) -> None:
+    key = JWK.generate(kty="EC", crv="P-256")
+    (stage.folder / "ministry.jwk").write_text(key.export_public())
+    claims = {
+        "iss": "https://pid.example",
+        "vct": "urn:eudi:pid:1",
+        SDObj("birthdate"): "1990-12-10",
+        SDObj("address"): {"country": "DE"},
+        "status": {"status_list": {"idx": 1, "uri": "https://pid.example/list"}},
+    }
+    issued = SDJWTIssuer(claims, key, extra_header_parameters={"typ": "dc+sd-jwt"})
+    (stage.folder / "pid.txt").write_text(issued.sd_jwt_issuance + "\n")
+    taken = ("import", "--sd-jwt", "pid.txt")
+    assert "whose signature" in stage.holder(*taken, code=2)
+    (stage.folder / "other.jwk").write_text(JWK.generate(kty="EC", crv="P-256").export_public())
+    before = stage.holder("list")
+    assert "does not hold" in stage.holder(*taken, "--issuer-key", "other.jwk", code=1)
+    assert stage.holder("list") == before
+    made = stage.holder(*taken, "--issuer-key", "ministry.jwk")
+    found = made["credential"]
+    assert (found["self_attested"], found["evidence"]["how"]) == (True, "sd-jwt es256")
+    assert key.thumbprint() in found["evidence"]["detail"]
+    assert found["claims"] == {"birth_date": "1990-12-10", "residence": "DE"}
+    assert any("revoked" in remark for remark in made["remarks"])
+    own = found["issuer"]
+    port = unused_port()
+    url = f"http://127.0.0.1:{port}"
+    answer = ("--yes", "--credential", made["id"])
+    # who lists issuers takes nobody's own word; who lists the number of it gets just that
+    with stage.verifier(url) as served, recording(served.port, port):
+        wish = begin(url, served.port)
+        refused = stage.holder("present", wish["authorization_request"], *answer, code=1)
+        assert "does not accept the" in refused
+        assert outcome(served.port, wish)["outcome"] == "pending"
+    port = unused_port()
+    url = f"http://127.0.0.1:{port}"
+    looser = replace(stage, policy=stage.policy | {"issuers": [own]})
+    with looser.verifier(url) as served, recording(served.port, port):
+        wish = begin(url, served.port)
+        stage.holder("present", wish["authorization_request"], *answer)
+        result = outcome(served.port, wish)
+        assert (result["outcome"], result["self_attested_issuers"]) == ("accepted", [own])
