@@ -206,10 +206,16 @@ def registry_of(link: Connection) -> IssuerRegistry:
 
 def own_record(link: Connection, home: Home) -> tuple[IssuerRegistry, IssuerRecord]:
     """Return the registry and the record of an issuer; raise ``WrongChain`` for another place."""
+    registry = place_of(link, home)
+    return registry, registry.issuer(home.number)
+
+
+def place_of(link: Connection, home: Home) -> IssuerRegistry:
+    """Return the registry that an issuer stands in; raise ``WrongChain`` for another place."""
     registry = registry_of(link)
     if (home.chain_id, home.registry) != (link.chain_id, registry.address):
         raise WrongChain(
             f"the issuer stands on chain {home.chain_id} in the registry {home.registry}, "
             f"this node serves chain {link.chain_id} with {registry.address}"
         )
-    return registry, registry.issuer(home.number)
+    return registry

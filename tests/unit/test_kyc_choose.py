@@ -17,7 +17,7 @@ from mip_cli.crypto.credential import ISSUER_LEVELS, revocation_tree
 from mip_cli.crypto.policy_document import EXAMPLE_APP_POLICY, AppPolicyText, parse_app_policy
 from mip_cli.crypto.policy_text import EXAMPLE_POLICY, EXAMPLE_SCHEMA
 from mip_cli.crypto.quad_tree import QuadTree
-from mip_cli.errors import CredentialInvalid, MipError, PolicyUnmet, UsageFault
+from mip_cli.errors import CredentialInvalid, FileInvalid, MipError, PolicyUnmet, UsageFault
 from mip_cli.flows import kyc_choose, kyc_issuer
 from mip_cli.flows.credential_file import Request, Revocations
 from mip_cli.flows.kyc_choose import Fit, Place
@@ -86,6 +86,16 @@ def test_fitting_credential__is_found_among_others(cast: Cast) -> None:
     assert (fit.held.id, fit.part) == (names[1], 0)
     assert cast.choose(ONE, cast.place(), names[1])[0].held.id == names[1]
     assert isinstance(cast.refusal(ONE, cast.place(), names[0]), PolicyUnmet)
+
+
+def test_damaged_credential__stops_none_of_the_others(cast: Cast, tmp_path: Path) -> None:
+    damaged, sound = cast.give(ADULT), cast.give(ADULT)
+    path = tmp_path / "credentials" / "holder" / f"{damaged}.mip"
+    path.write_bytes(path.read_bytes()[:-40])
+    assert cast.choose(ONE, cast.place())[0].held.id == sound
+    assert isinstance(cast.refusal(ONE, cast.place(), damaged), FileInvalid)
+    (tmp_path / "credentials" / "holder" / f"{sound}.mip").unlink()
+    assert "cannot be read" in cast.refusal(ONE, cast.place()).message
 
 
 def test_none_fits__tells_the_predicate_and_no_claim(cast: Cast) -> None:
