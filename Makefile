@@ -54,9 +54,10 @@ test-contracts:
 	$(BIN)/pytest -q tests/contracts
 	# seeded faults that these tests must notice; all of them: make test-mutants
 	$(BIN)/pytest -q tests/contracts/mutants.py -m quick
-# the arithmetic of delays and thresholds, for every number
+# the arithmetic of delays and thresholds, for every number; one witness for each input
 test-symbolic: build/symbolic/.installed
 	$(BIN)/pytest -q tests/contracts/symbolic/prove.py
+	$(BIN)/pytest -q -rs tests/circuits/uniqueness/prove.py
 test-ape:
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ape compile --force
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ape test tests/ape
@@ -104,7 +105,7 @@ $(VENV)/.installed: $(VENV)/bin/uv requirements/build.txt requirements/dev.txt p
 	$(BIN)/uv pip install -q -p $(BIN)/python --no-deps --no-build-isolation -e .
 	touch $@
 
-# the symbolic executor pins an older rich than ours: an environment of its own
+# the symbolic executor pins an older rich than ours, and the solver is big: a room of their own
 build/symbolic/.installed: $(VENV)/.installed requirements/symbolic.txt
 	$(BIN)/uv venv -q --allow-existing --python $(BIN)/python build/symbolic
 	$(BIN)/uv pip install -q -p build/symbolic/bin/python --require-hashes -r requirements/symbolic.txt

@@ -197,6 +197,11 @@ class Built:
                 found.setdefault(int(wire), []).append(name.replace("LooseBit", "Num2Bits"))
         return found
 
+    @property
+    def symbols(self) -> list[str]:
+        """Names of all signals, those that the compiler merged away among them."""
+        return [line.split(",")[3] for line in self._compiled.sym.decode().splitlines()]
+
     def wire(self, name: str) -> int:
         return next(wire for wire, names in self.names.items() if name in names)
 
