@@ -153,11 +153,11 @@ def suite_parts(
         add(CLAIM, CLAIM, registry)
         add(VOTE, VOTE, registry + _vote_arguments())
         add(VAULT, VAULT, registry + epochs + word(ALLOWANCE))
-    LENDER,
-    CLINIC,
-    FLAT,
-)
-"""Compiled contracts that make up the suite; the last seven are examples."""
+        add(AGE, AGE, gate + _policy_arguments(parse_app_policy(EXAMPLE_POLICY).policy))
+        add(FLAT, FLAT, gate + _policy_arguments(parse_app_policy(EXAMPLE_APP_POLICY).policy))
+        if operator is not None:
+            for name in (LENDER, CLINIC):
+                add(name, name, registry + grants + address_word(operator))
     return parts
 
 

@@ -28,7 +28,15 @@ from mip_cli.zk.artifacts import load_circuit
 from mip_cli.zk.prover import choose_prover
 
 CORE = ("Poseidon2", "PassportVerifier", "PassportRegistry")
-EXAMPLES = ("PassportClaim", "PassportVote", "PassportVault", "AgeGate", "Lender", "Clinic")
+EXAMPLES = (
+    "PassportClaim",
+    "PassportVote",
+    "PassportVault",
+    "AgeGate",
+    "FlatLottery",
+    "Lender",
+    "Clinic",
+)
 BATCH = 50
 
 
