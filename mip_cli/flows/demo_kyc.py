@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mip_cli.chain.devnet import developer_signer
+from mip_cli.chain.devnet import DEVELOPER, developer_signer
 from mip_cli.chain.keys import Signer
 from mip_cli.config import Settings
 from mip_cli.crypto.claims import ClaimValue, Schema, parse_schema
@@ -123,7 +123,7 @@ class _Story:
     age: Address
     flats: Address
     deliver: Deliver
-    payer: Signer = field(default_factory=lambda: developer_signer(dev.DEVELOPER))
+    payer: Signer = field(default_factory=lambda: developer_signer(DEVELOPER))
     password: bytes = field(default_factory=lambda: system.token_urlsafe(16).encode())
     word: bytes = field(default_factory=lambda: system.token_urlsafe(16).encode())
     files: dict[str, PolicyFile] = field(default_factory=dict)
