@@ -11,7 +11,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
-from benchmarks import archive, circuits, coming_back, command, faces, gas, peers, proving, report
+from benchmarks import (
+    archive,
+    circuits,
+    coming_back,
+    command,
+    credentials,
+    faces,
+    gas,
+    peers,
+    proving,
+    report,
+)
 from benchmarks.common import ROOT, Context, Figures, announced
 from benchmarks.figures import GROUPS
 
@@ -26,6 +37,7 @@ MEASURES: dict[str, Callable[[Context], Figures]] = {
     "gas": gas.measure,
     "faces": faces.measure,
     "archive": archive.measure,
+    "credentials": credentials.measure,
     "peers": peers.measure,
 }
 PHOTOS = ROOT.parent / "shared" / "faces"

@@ -13,7 +13,8 @@ from mip_cli.chain.logs import next_time, read_logs
 from mip_cli.chain.registry import AcceptedRoot, closed_this_minute, parse_accepted_roots
 from mip_cli.chain.values import Call, Log, Receipt
 from mip_cli.crypto.babyjubjub import Point
-from mip_cli.crypto.binding import word
+from mip_cli.crypto.binding import keccak248, word
+from mip_cli.crypto.claims import MAX_SCHEMA_BYTES
 from mip_cli.crypto.credential import ISSUER_LEVELS, MAX_ISSUER, issuer_leaf
 from mip_cli.crypto.field import is_canonical
 from mip_cli.crypto.quad_tree import QuadTree
@@ -25,6 +26,7 @@ PUBLISHED = topic("RevocationsPublished(uint256,uint256,uint256)")
 SUSPENDED = topic("IssuerSuspended(uint256)")
 RESUMED = topic("IssuerResumed(uint256)")
 CHANGED = topic("ChangeFinished(uint256,address,uint256,uint256)")
+SCHEMA = topic("SchemaPublished(uint256,address,bytes)")
 LEAF_EVENTS = (REGISTERED, PUBLISHED, SUSPENDED, RESUMED, CHANGED)
 """Every event after which a leaf is another one."""
 MAX_NAME = 96
@@ -66,6 +68,16 @@ class IssuerRecord:
         if self.status is not IssuerStatus.ACTIVE:
             return 0
         return issuer_leaf(self.key, self.revocation_root)
+
+
+@dataclass(frozen=True)
+class WaitingChange:
+    """A change of an issuer's key and controller that was announced."""
+
+    key: Point
+    controller: Address
+    ready_at: int
+    """Unix time from which anybody can carry it out, within a week."""
 
 
 @dataclass(frozen=True)
@@ -185,6 +197,44 @@ class IssuerRegistry(BoundContract):
         data = pack_words([number, *key]) + address_word(controller)
         return self._call("propose(uint256,uint256,uint256,address)", data)
 
+    def cancel(self, number: int) -> Call:
+        """Build the end of a change that waits."""
+        return self._call("cancel(uint256)", word(number))
+
+    def change(self, number: int) -> WaitingChange | None:
+        """Return the change of an issuer that waits, None without one."""
+        x, y, controller, ready_at = self._words("change(uint256)", word(number), 4)
+        if controller >> 160:
+            raise NodeUntrusted("the registry of issuers answers nonsense")
+        return WaitingChange((x, y), checksum(controller), ready_at) if ready_at else None
+
+    def publish_schema(self, document: bytes) -> Call:
+        """Build the publication of a schema in its one spelling."""
+        body = pack_words([32, len(document)]) + document + bytes(-len(document) % 32)
+        return self._call("publish_schema(bytes)", body)
+
+    def schema_published_at(self, schema_id: int) -> int:
+        """Return the Unix time at which a schema was published first, 0 if it was not."""
+        return self._words("schema_published_at(uint256)", word(schema_id), 1)[0]
+
+    def names(self, first_block: int, progress: Progress) -> dict[int, str]:
+        """Return what each issuer calls itself; nobody checked it, control characters included."""
+        last = self.rpc.block_number()
+        logs = read_logs(self.rpc, self.address, [[REGISTERED]], first_block, last, progress)
+        return {int.from_bytes(log.topics[1], "big"): _name(log) for _, log in logs}
+
+    def schemas(self, first_block: int, progress: Progress) -> dict[int, bytes]:
+        """Return the documents of published schemas by their ids, those that hash to them."""
+        last = self.rpc.block_number()
+        logs = read_logs(self.rpc, self.address, [[SCHEMA]], first_block, last, progress)
+        found = {}
+        for _, log in logs:
+            size = words(log.data, 2)[1]
+            document = log.data[64 : 64 + size]
+            if size <= MAX_SCHEMA_BYTES and len(document) == size:
+                found[keccak248(document)] = document
+        return found
+
     def finish(self, number: int) -> Call:
         """Build the end of a change whose delay is over."""
         return self._call("finish(uint256)", word(number))
@@ -220,6 +270,12 @@ def _after(log: Log, number: int, before: IssuerRecord | None) -> IssuerRecord:
         return replace(before, controller=controller, key=(x, y))
     status = IssuerStatus.SUSPENDED if kind == SUSPENDED else IssuerStatus.ACTIVE
     return replace(before, status=status)
+
+
+def _name(log: Log) -> str:
+    # a contract takes any bytes for a text: one issuer's nonsense stops nobody from reading others
+    size = words(log.data, 4)[3]
+    return log.data[128 : 128 + min(size, MAX_NAME)].decode(errors="replace")
 
 
 def _elements(log: Log, count: int) -> list[int]:

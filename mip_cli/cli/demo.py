@@ -12,11 +12,26 @@ from mip_cli.cli._options import example, json_option, with_settings
 from mip_cli.config import Settings
 from mip_cli.errors import CheckFailed
 from mip_cli.flows import demo as passport_chapter
-from mip_cli.flows import demo_recovery
-from mip_cli.flows.demo_stage import Scene
+from mip_cli.flows import demo_kyc, demo_recovery
+from mip_cli.flows.demo_stage import Narrator, Scene
+from mip_cli.progress import Progress
 
 SCHEMA = "mip.demo/1"
-CHAPTERS = {"passport": passport_chapter.passport, "recovery": demo_recovery.recovery}
+
+
+def _kyc(
+    settings: Settings, photos: Path | None, narrator: Narrator, progress: Progress
+) -> list[Scene]:
+    from mip_cli.http.desk import over_http  # a web framework takes its time to load
+
+    return demo_kyc.play(settings, photos, narrator, progress, over_http)
+
+
+CHAPTERS = {
+    "passport": passport_chapter.passport,
+    "recovery": demo_recovery.recovery,
+    "kyc": _kyc,
+}
 
 
 class _Teller:

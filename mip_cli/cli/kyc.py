@@ -17,11 +17,13 @@ from mip_cli.cli._options import (
     rpc_option,
     with_settings,
 )
+from mip_cli.cli.kyc_adapters import foreign_options, import_sd_jwt
 from mip_cli.cli.kyc_document import document
 from mip_cli.cli.kyc_http import fetch
 from mip_cli.cli.kyc_http_issuer import list_offers, offer, serve
 from mip_cli.cli.kyc_http_present import present, verifier
 from mip_cli.cli.kyc_issuer import issuer
+from mip_cli.cli.kyc_issuer_life import list_chain, publish_schema, register, resume, rotate
 from mip_cli.cli.kyc_prove import prove, verify
 from mip_cli.cli.kyc_self import attest
 from mip_cli.config import Settings
@@ -51,7 +53,7 @@ kyc.add_command(verify)
 kyc.add_command(fetch)
 kyc.add_command(present)
 kyc.add_command(verifier)
-for command in (offer, list_offers, serve):
+for command in (offer, list_offers, serve, register, rotate, resume, publish_schema, list_chain):
     issuer.add_command(command)
 kyc.add_command(attest)
 kyc.add_command(document)
@@ -128,8 +130,15 @@ def request(
         _io.emit(fields, schema=REQUEST_SCHEMA, as_json=as_json, text=text)
 
 
-@kyc.command("import", epilog=example("mip kyc import credential.json --image now.jpg"))
-@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
+@kyc.command(
+    "import",
+    epilog=example(
+        "mip kyc import credential.json --image now.jpg",
+        "mip kyc import --sd-jwt pid.txt --issuer-key ministry.jwk --image now.jpg",
+    ),
+)
+@click.argument("file", required=False, type=click.Path(dir_okay=False, allow_dash=True))
+@foreign_options
 @passport_option
 @_keys.image_option
 @password_file_option
@@ -138,13 +147,37 @@ def request(
 @with_settings
 def import_credential(
     settings: Settings,
-    file: str,
+    file: str | None,
+    sd_jwt: str | None,
+    issuer_key: str | None,
+    mapping: str | None,
     passport_name: str,
     image: Path | None,
     password_file: str | None,
     as_json: bool,
 ) -> None:
-    """Keep a credential that an issuer made for one of your requests."""
+    """Keep a credential that an issuer made for one of your requests.
+
+    With --sd-jwt it is one of another system: signature, disclosures and dates are checked on this
+    machine, and what it says is kept as your own word, with a note of how it was checked. An app
+    takes it only where its policy lists the number of self-attested credentials, and can rely on
+    nothing but that you say so: the note and the check are for you.
+    """
+    if (file is None) == (sd_jwt is None):
+        raise UsageFault("give a credential, or --sd-jwt FILE")
+    if sd_jwt is not None:
+        passport_file.require(settings, passport_name)
+        import_sd_jwt(
+            settings,
+            sd_jwt,
+            issuer_key,
+            mapping,
+            lambda: _open(settings, passport_name, image, password_file, as_json),
+            as_json,
+        )
+        return
+    if file is None or issuer_key is not None or mapping is not None:
+        raise UsageFault("--issuer-key and --mapping belong to --sd-jwt")
     data = _io.read_input(file, MAX_CREDENTIAL, what="credential")
     opened = _open(settings, passport_name, image, password_file, as_json)
     with _render.TerminalProgress(quiet=as_json) as progress:

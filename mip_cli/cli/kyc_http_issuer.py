@@ -15,8 +15,7 @@ from mip_cli.cli._options import (
     with_settings,
     yes_option,
 )
-from mip_cli.cli.kyc_issuer import _open as open_issuer
-from mip_cli.cli.kyc_issuer import name_option, read_claims, read_schema
+from mip_cli.cli.kyc_issuer import name_option, open_issuer, read_claims, read_schema
 from mip_cli.config import Settings
 from mip_cli.errors import UsageFault
 from mip_cli.flows import kyc_issuer, offers

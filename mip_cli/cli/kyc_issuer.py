@@ -83,7 +83,7 @@ def init(
             raise UsageFault(f"there is an issuer {name} of another title")
         if purse is not None:
             opened = flow.register(settings, opened, purse, progress)
-    _emit(flow.view(opened), as_json)
+    emit_issuer(flow.view(opened), as_json)
 
 
 @issuer.command("show", epilog=example("mip kyc issuer show"))
@@ -93,7 +93,7 @@ def init(
 @with_settings
 def show(settings: Settings, name: str, password_file: str | None, as_json: bool) -> None:
     """Show an issuer's number and key."""
-    _emit(flow.view(_open(settings, name, password_file, as_json)), as_json)
+    emit_issuer(flow.view(open_issuer(settings, name, password_file, as_json)), as_json)
 
 
 @issuer.command(
@@ -148,7 +148,7 @@ def issue(
     shown = ", ".join(f"{key}: {_io.sanitize(str(value))}" for key, value in claims.items())
     click.echo(f"{_io.sanitize(schema.name)} {schema.version}: {shown}", err=True)
     _io.confirm("Is whoever gave you the request that person, and shall this be signed?", yes)
-    opened = _open(settings, name, password_file, as_json)
+    opened = open_issuer(settings, name, password_file, as_json)
     _, (issued,) = flow.issue(
         opened, schema, [(request, claims)], days, today=lambda: datetime.now(UTC).date()
     )
@@ -202,7 +202,7 @@ def revoke(
     if numbers and not dry_run:
         _io.confirm(f"Revoke {', '.join(map(str, numbers))} for ever?", yes)
     purse = _purse.load(settings, key_file, dry_run=dry_run)
-    opened = _open(settings, name, password_file, as_json)
+    opened = open_issuer(settings, name, password_file, as_json)
     with _render.TerminalProgress(quiet=as_json) as progress:
         _, published = flow.revoke(settings, opened, numbers, purse, progress)
     document = credential_file.REVOCATIONS.encode(published.revocations)
@@ -244,13 +244,26 @@ def suspend(
     as_json: bool,
 ) -> None:
     """Stop every credential of this issuer at once, such as when its key was stolen."""
-    store.require(settings.data_dir, name)
     if not dry_run:
         _io.confirm("Put the issuer back?" if resume else "Stop all its credentials?", yes)
+    set_suspended(settings, name, password_file, key_file, not resume, dry_run, as_json)
+
+
+def set_suspended(
+    settings: Settings,
+    name: str,
+    password_file: str | None,
+    key_file: Path | None,
+    suspended: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Suspend an issuer or put it back, and say how it stands."""
+    store.require(settings.data_dir, name)
     purse = _purse.load(settings, key_file, dry_run=dry_run)
-    opened = _open(settings, name, password_file, as_json)
+    opened = open_issuer(settings, name, password_file, as_json)
     with _render.TerminalProgress(quiet=as_json) as progress:
-        record = flow.set_suspended(settings, opened, not resume, purse, progress)
+        record = flow.set_suspended(settings, opened, suspended, purse, progress)
     status = record.status.name.lower()
     _io.emit(
         {"number": record.number, "status": status},
@@ -260,7 +273,8 @@ def suspend(
     )
 
 
-def _open(settings: Settings, name: str, password_file: str | None, as_json: bool) -> Opened:
+def open_issuer(settings: Settings, name: str, password_file: str | None, as_json: bool) -> Opened:
+    """Open an issuer's file with its password."""
     store.require(settings.data_dir, name)
     password = _io.read_password(password_file, prompt=f"password of issuer {name}", confirm=False)
     with _render.TerminalProgress(quiet=as_json) as progress:
@@ -286,7 +300,8 @@ def read_claims(file: str) -> dict[str, ClaimValue]:
     return raw
 
 
-def _emit(found: IssuerView, as_json: bool) -> None:
+def emit_issuer(found: IssuerView, as_json: bool) -> None:
+    """Show an issuer."""
     home = found.home
 
     def text() -> None:

@@ -69,17 +69,22 @@ def keep(
     if not found.signed.is_valid():
         raise CredentialInvalid("the credential's signature does not hold")
     progress.step("asking the registry of issuers")
-    known = _require_issuer(settings, found)
+    known = _require_issuer(settings, found, progress)
     held = replace(held, document=document)
     wallet.put(held)
     return HeldView(held.id, held.created, found), known
 
 
-def _require_issuer(settings: Settings, found: Credential) -> bool:
+def _require_issuer(settings: Settings, found: Credential, progress: Progress) -> bool:
     with connection.connect(settings) as link:
         if found.issuer.chain_id != link.chain_id:
             return False
-        _, record = kyc_issuer.own_record(link, found.issuer)
+        registry = kyc_issuer.place_of(link, found.issuer)
+        # all of them, as for a proof: the node does not learn whose credential this is
+        everyone = registry.everyone(link.deployment.block, progress)
+    record = everyone.records.get(found.issuer.number)
+    if record is None:
+        raise CredentialInvalid("the credential's issuer is not in the registry")
     if record.key != found.signed.key:
         raise CredentialInvalid(
             "the credential is signed with another key than the registry has for its issuer"

@@ -5,7 +5,7 @@ What is said here is for the holder alone: nobody else learns that a proof was t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mip_cli.chain.issuers import IssuerSet, IssuerStatus
@@ -14,7 +14,7 @@ from mip_cli.crypto.credential import revocation_tree
 from mip_cli.crypto.policy import entries_of
 from mip_cli.crypto.policy_text import PolicyText
 from mip_cli.crypto.quad_tree import QuadTree
-from mip_cli.errors import CredentialInvalid, MipError, PolicyUnmet, UsageFault
+from mip_cli.errors import CredentialInvalid, FileInvalid, MipError, PolicyUnmet, UsageFault
 from mip_cli.flows import credential_file, kyc_circuit
 from mip_cli.flows.credential_file import Credential, Revocations
 from mip_cli.store.credentials import Held, Wallet
@@ -60,9 +60,8 @@ def choose(
     ``only`` names the credentials to look at; empty for all. Raises the one reason there is, or
     ``PolicyUnmet`` with all of them: which predicate fails in which credential.
     """
-    mine = list(_documents(wallet, only))
+    mine, reasons = _documents(wallet, only)
     fits: list[Fit] = []
-    reasons: list[MipError] = []
     for number, part in enumerate(parts):
         found = _first(mine, number, part, place)
         if isinstance(found, Fit):
@@ -81,13 +80,24 @@ def choose(
     )
 
 
-def _documents(wallet: Wallet, only: Sequence[str]) -> Iterator[tuple[Held, Credential]]:
+def _documents(
+    wallet: Wallet, only: Sequence[str]
+) -> tuple[list[tuple[Held, Credential]], list[MipError]]:
+    """Return what was answered, and what is damaged: that one stops none of the others."""
+    found: list[tuple[Held, Credential]] = []
+    damaged: list[MipError] = []
     for identifier in only or wallet.ids():
-        held = wallet.get(identifier)
-        if held.document:
-            yield held, credential_file.decode(held.document)
-        elif only:
-            raise UsageFault(f"the issuer has not answered the request {identifier} yet")
+        try:
+            held = wallet.get(identifier)
+            if held.document:
+                found.append((held, credential_file.decode(held.document)))
+            elif only:
+                raise UsageFault(f"the issuer has not answered the request {identifier} yet")
+        except FileInvalid as error:
+            if only:
+                raise
+            damaged.append(error)
+    return found, damaged
 
 
 def _first(
@@ -133,7 +143,8 @@ def _require_shows(name: str, found: Credential, part: PolicyText, place: Place)
             for words, predicate in zip(part.predicates, part.policy.predicates, strict=True)
             if predicate.holding(entries, place.today) is None
         ]
-        wanted = f" ({part.demand} what it asks)" if len(part.predicates) > 1 else ""
+        count, needed = len(part.predicates), part.policy.required
+        wanted = f" ({needed} of {count} would do)" if needed < count else ""
         raise PolicyUnmet(
             f"the credential {name} does not say what the policy asks for{wanted}: "
             + ", and ".join(f"not that {words}" for words in failing)

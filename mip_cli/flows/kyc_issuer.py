@@ -161,9 +161,11 @@ def revoke(
     home = opened.content.home
     if home is None:
         raise UsageFault(f"the issuer {opened.name} is not registered")
-    opened = store.revoke(opened, nonces)
+    revoked = store.revoked_with(opened, nonces)
+    if not purse.rehearse:
+        opened = store.revoke(opened, nonces)  # durable before the root is public
     progress.step("building the revocation tree")
-    root = revocation_tree(opened.content.revoked).root
+    root = revocation_tree(revoked).root
     with connection.connect(settings) as link:
         registry, record = own_record(link, home)
         gas_used, version = None, record.version
@@ -173,7 +175,7 @@ def revoke(
             label = f"kyc-publish:{registry.address}:{home.number}:{version}:{root:#x}"
             gas_used = sender_of(settings, link, purse).send(label, call, progress).gas_used
             version += 1
-    revocations = Revocations(home, version, opened.content.revoked)
+    revocations = Revocations(home, version, revoked)
     return opened, Published(revocations, root, gas_used)
 
 
@@ -204,10 +206,16 @@ def registry_of(link: Connection) -> IssuerRegistry:
 
 def own_record(link: Connection, home: Home) -> tuple[IssuerRegistry, IssuerRecord]:
     """Return the registry and the record of an issuer; raise ``WrongChain`` for another place."""
+    registry = place_of(link, home)
+    return registry, registry.issuer(home.number)
+
+
+def place_of(link: Connection, home: Home) -> IssuerRegistry:
+    """Return the registry that an issuer stands in; raise ``WrongChain`` for another place."""
     registry = registry_of(link)
     if (home.chain_id, home.registry) != (link.chain_id, registry.address):
         raise WrongChain(
             f"the issuer stands on chain {home.chain_id} in the registry {home.registry}, "
             f"this node serves chain {link.chain_id} with {registry.address}"
         )
-    return registry, registry.issuer(home.number)
+    return registry

@@ -142,7 +142,10 @@ def show(
         proofs = _prove_all(artifacts, bare, wish.parts, fits, place, issuers, prover, progress)
         if not link.registry.is_known_root(way.root):
             # others enrolled meanwhile and the root was of the running minute
-            way = membership.lasting_path(settings, link, bare.leaf, progress)
+            if ask.newest_root:
+                way = membership.path(settings, link, bare.leaf, progress, newest=True)
+            else:
+                way = membership.lasting_path(settings, link, bare.leaf, progress)
             bare = replace(bare, path=way)
             proofs = _prove_all(artifacts, bare, wish.parts, fits, place, issuers, prover, progress)
         if not registry.is_known_root(issuers.root):

@@ -142,9 +142,7 @@ def prepare(
         schema,
         dict(claims),
     )
-    book = OfferBook(settings.data_dir, opened)
-    book.tidy(clock())
-    book.put(offer, rng=rng)
+    OfferBook(settings.data_dir, opened).put(offer, rng=rng)
     document = json.dumps(offer_document(offer, url), separators=(",", ":"))
     link = f"{url}/offer/{_named(offer.id, offer.reference)}"
     return Prepared(

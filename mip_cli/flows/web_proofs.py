@@ -147,6 +147,7 @@ def check(
         "purpose": (bound.purpose, terms.purpose),
         "beneficiary": (bound.beneficiary, request.app),
         "nonce": (bound.nonce, 0),
+        "act": (bound.call, None),
         "policy": (file.policy.policy.commitment, terms.policy.policy.commitment),
         "chain": (bound.chain_id, terms.chain_id),
         "gate": (file.gate, terms.gate),
@@ -154,7 +155,7 @@ def check(
     for name, (found, wanted) in expected.items():
         if found != wanted:
             raise ProofInvalid(f"the proof was made for another {name}")
-    if bound.level < terms.level or bound.call is not None:
+    if bound.level < terms.level:
         raise ProofInvalid(f"the proof shows level {bound.level}, {terms.level} is asked")
     with connection.connect(settings) as link:
         issuers = kyc_issuer.registry_of(link).address

@@ -70,8 +70,11 @@ class Web:
         return origin_of(self._endpoint)
 
     def holds(self, url: str) -> bool:
-        """Tell whether a URL has this origin."""
-        return Web(url, self.what).origin == self.origin
+        """Tell whether a URL, of a stranger, has this origin."""
+        try:
+            return origin_of(checked(url, self.what)) == self.origin
+        except UsageFault:
+            return False
 
     def get(self, url: str, *, accept: str = JSON) -> Answer:
         """Fetch a URL of this origin."""
@@ -131,11 +134,11 @@ class Web:
         return found
 
     def _ask(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
-        found = checked(url, self.what)
-        if origin_of(found) != self.origin:
+        if not self.holds(url):
             raise ServerUntrusted(
-                f"{self.what} at {self.origin} sends us to {origin_of(found)}, where nobody follows"
+                f"{self.what} at {self.origin} sends us elsewhere, where nobody follows"
             )
+        found = checked(url, self.what)
         begun = time.monotonic()
         connection = self._connect()
         try:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Request, Response, request
 from werkzeug.exceptions import HTTPException
@@ -26,6 +27,8 @@ CONNECTIONS = 100
 THREADS = 4
 IDLE_SECONDS = 20
 """After which a connection on which nothing happens is closed."""
+REQUEST_SECONDS = 30
+"""In which one request must have come whole."""
 
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -126,32 +129,53 @@ def serve(app: Flask, port: int, ready: Callable[[int], None], *, max_body: int)
 
     Raises ``EnvironmentFault`` when the port is not to be had.
     """
-    from waitress import create_server
-
-    try:
-        server = create_server(
-            app,
-            host=LOOPBACK,
-            port=port,
-            threads=THREADS,
-            connection_limit=CONNECTIONS,
-            channel_timeout=IDLE_SECONDS,
-            cleanup_interval=5,
-            max_request_header_size=MAX_HEADERS,
-            # beyond the app's own limit, so that its answer is the one that is seen
-            max_request_body_size=4 * max_body,
-            ident=None,
-            expose_tracebacks=False,
-            clear_untrusted_proxy_headers=True,
-        )
-    except OSError as error:
-        reason = (error.strerror or "unknown failure").lower()
-        raise EnvironmentFault(f"cannot listen on port {port} of {LOOPBACK}: {reason}") from None
+    server = listen(app, port, max_body=max_body)
     try:
         ready(int(server.effective_port))
         server.run()
     finally:
         server.close()
+
+
+def listen(app: Flask, port: int, *, max_body: int, patience: float = REQUEST_SECONDS) -> Any:
+    """Return a server that listens, and closes on whoever sends one request for too long."""
+    from waitress import create_server
+
+    try:
+        taken = socket.create_server((LOOPBACK, port))
+    except OSError as error:
+        reason = (error.strerror or "unknown failure").lower()
+        raise EnvironmentFault(f"cannot listen on port {port} of {LOOPBACK}: {reason}") from None
+    server = create_server(
+        app,
+        sockets=[taken],
+        threads=THREADS,
+        connection_limit=CONNECTIONS,
+        channel_timeout=IDLE_SECONDS,
+        cleanup_interval=min(5, patience),
+        max_request_header_size=MAX_HEADERS,
+        # beyond the app's own limit, so that its answer is the one that is seen
+        max_request_body_size=4 * max_body,
+        ident=None,
+        expose_tracebacks=False,
+        clear_untrusted_proxy_headers=True,
+    )
+    idle, begun = server.maintenance, dict[int, tuple[object, float]]()
+
+    def maintain(now: float) -> None:
+        # waitress closes silent connections; one that drips is never silent
+        idle(now)
+        half = [c for c in server.active_channels.values() if c.request is not None]
+        known = {id(channel): begun.get(id(channel), (None, now)) for channel in half}
+        begun.clear()
+        for channel in half:
+            request, since = known[id(channel)]
+            begun[id(channel)] = (channel.request, since if request is channel.request else now)
+            if now - begun[id(channel)][1] >= patience:
+                channel.will_close = True
+
+    server.maintenance = maintain
+    return server
 
 
 def origin_for(url: str | None, port: int) -> str:

@@ -26,8 +26,8 @@ _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 MAX_REVOKED = 35_000
 """Revocations that fit into the file."""
 
-FORM = BoxForm("mip.issuer/1", "issuer file")
-_NAMES = ("title", "scalar", "prefix", "home", "next_nonce", "revoked")
+FORM = BoxForm("mip.issuer/2", "issuer file")
+_NAMES = ("title", "scalar", "prefix", "next_key", "home", "next_nonce", "revoked")
 _NONCE_BYTES = 3
 
 
@@ -55,7 +55,9 @@ class Issuer:
     next_nonce: int
     """Number of the next credential."""
     revoked: tuple[int, ...]
-    """Numbers of revoked credentials, sorted."""
+    """Numbers of revoked credentials, sorted; they count on when the key is changed."""
+    next_key: SigningKey | None = None
+    """What the key shall be changed to, once the registry has it."""
 
     def __repr__(self) -> str:
         return f"Issuer({self.title!r}, <redacted>)"
@@ -145,6 +147,11 @@ def take_nonces(opened: Opened, count: int) -> tuple[Opened, range]:
 
 def revoke(opened: Opened, nonces: tuple[int, ...]) -> Opened:
     """Note revocations, durable on return; raise ``UsageFault`` for numbers never given."""
+    return _update(opened, replace(opened.content, revoked=revoked_with(opened, nonces)))
+
+
+def revoked_with(opened: Opened, nonces: tuple[int, ...]) -> tuple[int, ...]:
+    """Return what ``revoke`` would leave revoked, noting nothing."""
     content = opened.content
     if any(not 0 <= nonce < content.next_nonce for nonce in nonces):
         raise UsageFault("the issuer gave no credential of that number")
@@ -153,7 +160,25 @@ def revoke(opened: Opened, nonces: tuple[int, ...]) -> Opened:
         raise UsageFault(
             f"an issuer's file holds {MAX_REVOKED} revocations", hint="begin with another key"
         )
-    return _update(opened, replace(content, revoked=revoked))
+    return revoked
+
+
+def draw_next_key(opened: Opened, *, rng: Rng = system_rng) -> Opened:
+    """Draw the key to change to, durable on return: before the registry hears of it."""
+    return _update(opened, replace(opened.content, next_key=eddsa.new_key(rng)))
+
+
+def drop_next_key(opened: Opened) -> Opened:
+    """Forget the key to change to."""
+    return _update(opened, replace(opened.content, next_key=None))
+
+
+def adopt_next_key(opened: Opened) -> Opened:
+    """Sign with the next key from now on; the old one is forgotten."""
+    if opened.content.next_key is None:
+        raise ValueError("there is no next key")
+    after = replace(opened.content, key=opened.content.next_key, next_key=None)
+    return _update(opened, after)
 
 
 def _update(opened: Opened, content: Issuer) -> Opened:
@@ -166,8 +191,8 @@ def _encode(content: Issuer) -> bytes:
     return jsontext.canonical(
         {
             "title": content.title,
-            "scalar": element(content.key.scalar),
-            "prefix": hexed(content.key.prefix),
+            **_key_members(content.key),
+            "next_key": content.next_key and _key_members(content.next_key),
             "home": home
             and {"chain_id": home.chain_id, "registry": home.registry, "number": home.number},
             "next_nonce": content.next_nonce,
@@ -189,13 +214,23 @@ def _decode(data: bytes) -> Issuer:
     size = (len(m.text("revoked", 6 * MAX_REVOKED + 2)) - 2) // 2
     raw = m.data("revoked", size)
     steps = range(0, size, _NONCE_BYTES)
-    scalar = m.element("scalar")
-    if not 0 < scalar < ORDER:
-        raise ValueError("the key is out of range")
+    following = None if m.absent("next_key") else m.members("next_key", "scalar", "prefix")
     return Issuer(
         m.text("title", 96),
-        SigningKey(scalar, m.data("prefix", eddsa.PREFIX_BYTES)),
+        _read_key(m),
         home,
         m.integer("next_nonce", MAX_NONCE + 1),
         tuple(int.from_bytes(raw[i : i + _NONCE_BYTES], "big") for i in steps),
+        None if following is None else _read_key(following),
     )
+
+
+def _key_members(key: SigningKey) -> dict[str, object]:
+    return {"scalar": element(key.scalar), "prefix": hexed(key.prefix)}
+
+
+def _read_key(m: Members) -> SigningKey:
+    scalar = m.element("scalar")
+    if not 0 < scalar < ORDER:
+        raise ValueError("the key is out of range")
+    return SigningKey(scalar, m.data("prefix", eddsa.PREFIX_BYTES))

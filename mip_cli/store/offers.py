@@ -95,6 +95,7 @@ class OfferBook:
     def __init__(self, data_dir: Path, opened: Opened) -> None:
         self._folder = path_of(data_dir, opened.name).with_suffix(".offers")
         self._key = kdf.subkey(opened.box.key, _LABEL)
+        self._seen: dict[str, tuple[tuple[int, int], Offer]] = {}
 
     def put(self, offer: Offer, *, rng: Rng = system_rng) -> None:
         """Seal an offer, durable on return; takes the place of an older state."""
@@ -129,8 +130,23 @@ class OfferBook:
 
     def all(self) -> list[Offer]:
         """Return all offers, oldest first."""
-        found = [offer for offer in map(self.get, self._ids()) if offer is not None]
+        found = [offer for offer in map(self._seen_or_read, self._ids()) if offer is not None]
         return sorted(found, key=lambda offer: (offer.created, offer.id))
+
+    def _seen_or_read(self, identifier: str) -> Offer | None:
+        """Read an offer unless its file is the one that was read before: each is a new file."""
+        try:
+            status = self._path(identifier).stat()
+        except FileNotFoundError:
+            return None
+        mark = (status.st_ino, status.st_mtime_ns)
+        known = self._seen.get(identifier)
+        if known is not None and known[0] == mark:
+            return known[1]
+        offer = self.get(identifier)
+        if offer is not None:
+            self._seen[identifier] = (mark, offer)
+        return offer
 
     def tidy(self, now: float) -> None:
         """Delete what nobody can fetch any more; of what was signed, number and schema stay."""

@@ -14,9 +14,17 @@ CONTRACTS = (
     "PassportRegistry",
     "PseudonymEpochs",
     "ArchiveAnchor",
+    "IssuerRegistry",
+    "SelfAttestation",
+    "PredicateVerifier",
+    "PredicateGate",
+    "DocumentVerifier",
+    "DocumentGate",
     "PassportClaim",
     "PassportVote",
     "PassportVault",
+    "AgeGate",
+    "FlatLottery",
 )
 
 
@@ -131,6 +139,20 @@ _ARCHIVE = (
     Figure("archive.get_gib_cpu_seconds", "s"),
     Figure("archive.rss_mib", MIB, 200),
 )
+_CREDENTIALS = (
+    Figure("kyc.constraints", "", 25_000),
+    Figure("kyc.zkey_mib", MIB),
+    Figure("kyc.prove_seconds", "s", 1.2),
+    Figure("kyc.prove_cpu_seconds", "s"),
+    Figure("kyc.prove_rss_mib", MIB, 250),
+    Figure("gas.age_gate", "gas", 300_000),
+    Figure("gas.flat_two_of_three", "gas"),
+    Figure("kyc.issue_ms", "ms", 20),
+    Figure("kyc.issue_cpu_ms", "ms"),
+    Figure("kyc.revoke_10000_seconds", "s", 60),
+    Figure("kyc.list_10000_seconds", "s"),
+    Figure("kyc.list_10000_kib", "KiB"),
+)
 _PEERS = (
     Figure("peer.semaphore.constraints"),
     Figure("peer.semaphore.zkey_mib", MIB),
@@ -160,6 +182,7 @@ GROUPS: dict[str, tuple[Figure, ...]] = {
     "gas": _GAS,
     "faces": _FACES,
     "archive": _ARCHIVE,
+    "credentials": _CREDENTIALS,
     "peers": _PEERS,
 }
 """All figures by group, in the order of the table."""

@@ -27,7 +27,7 @@ from mip_cli.zk.artifacts import load_circuit
 from mip_cli.zk.prover import choose_prover
 
 CORE = ("Poseidon2", "PassportVerifier", "PassportRegistry")
-EXAMPLES = ("PassportClaim", "PassportVote", "PassportVault")
+EXAMPLES = ("PassportClaim", "PassportVote", "PassportVault", "AgeGate", "FlatLottery")
 BATCH = 50
 
 

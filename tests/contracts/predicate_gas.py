@@ -12,8 +12,11 @@ from web3 import Web3
 from mip_cli.crypto import babyjubjub as curve
 from mip_cli.crypto.claims import date_number
 from mip_cli.crypto.field import R
+from mip_cli.crypto.policy_app import AppPolicy
 
 POLICY = 10**70 + 5
+ADULTS = AppPolicy(2, False, 1, (POLICY,))
+TWO = AppPolicy(2, False, 2, (POLICY, POLICY + 1, POLICY + 2))
 DAY = 24 * 60 * 60
 
 
@@ -30,25 +33,43 @@ class Credentials:
         self.gate = suite.deploy(
             "PredicateGate", suite.registry.address, self.issuers.address, verifier.address
         )
-        self.age = suite.deploy("AgeGate", self.gate.address, POLICY, 2)
+        self.age = suite.deploy("AgeGate", self.gate.address, _abi(ADULTS))
+        self.flat = suite.deploy("FlatLottery", self.gate.address, _abi(TWO))
 
     def enter(self, nullifier: int) -> Any:
         """Build the call of one who enters."""
-        suite, app = self.suite, self.age.address
+        payload = Web3.keccak(Web3.keccak(text="enter()"))
+        shown = self._present(self.age, ADULTS, payload, "enter as an adult", nullifier)
+        return self.age.functions.enter(shown)
+
+    def apply(self, nullifier: int) -> Any:
+        """Build the call of one who shows two credentials for flat 1."""
+        payload = Web3.keccak(Web3.keccak(text="apply(uint256)") + (1).to_bytes(32, "big"))
+        shown = self._present(self.flat, TWO, payload, "apply for a flat", nullifier)
+        return self.flat.functions.apply(1, shown)
+
+    def _present(
+        self, found: Any, policy: AppPolicy, payload: bytes, purpose: str, nullifier: int
+    ) -> tuple[object, ...]:
+        suite, app = self.suite, found.address
         root = suite.registry.functions.root().call()
         issuers_root = self.issuers.functions.root().call()
         time = self.w3.eth.get_block("latest")["timestamp"]
         deadline, beneficiary = time + 1800, self.w3.eth.accounts[1]
-        payload = Web3.keccak(Web3.keccak(text="enter()"))
         chain = suite.registry.functions
-        scope = chain.scope_of(app, Web3.keccak(text="enter as an adult")).call()
-        message = chain.message_of(app, beneficiary, payload, 7, deadline).call()
+        scope = chain.scope_of(app, Web3.keccak(text=purpose)).call()
+        message = chain.message_of(app, beneficiary, policy.bind(payload), 7, deadline).call()
         day = datetime.date(1970, 1, 1) + datetime.timedelta(days=time // DAY)
-        statement = (POLICY + date_number(day)) % R
-        signals = [(root + 2) % R, nullifier, statement, issuers_root, scope, message]
-        proof = self.trapdoor.prove(signals, nullifier)
-        head = (root, 2, nullifier, beneficiary, 7, deadline, issuers_root, time // DAY)
-        return self.age.functions.enter((*head, proof))
+        shown = []
+        for part in range(policy.required):
+            statement = (policy.parts[part] + date_number(day)) % R
+            signals = [(root + 2) % R, nullifier, statement, issuers_root, scope, message]
+            shown.append((part, self.trapdoor.prove(signals, nullifier + part)))
+        return (root, 2, nullifier, beneficiary, 7, deadline, issuers_root, time // DAY, shown)
+
+
+def _abi(policy: AppPolicy) -> tuple[object, ...]:
+    return (policy.level, policy.strict, policy.required, list(policy.parts))
 
 
 def measure() -> dict[str, int]:
@@ -68,6 +89,8 @@ def measure() -> dict[str, int]:
         gas["suspend"] = suite.used(issuers.suspend(18))
         for nullifier in (10**70, 10**70 + 1):
             gas["age_gate"] = suite.used(credentials.enter(nullifier))
+        for nullifier in (10**70, 10**70 + 1):
+            gas["two_of_three"] = suite.used(credentials.apply(nullifier))
         # another root: the one accepted before it, found in the ring
         suite.wait(61)
         call = credentials.enter(10**70 + 2)

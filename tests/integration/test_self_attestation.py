@@ -28,7 +28,7 @@ def test_own_word__counts_only_where_it_is_listed(world: World) -> None:
 
     # the example app trusts an issuer of its own choice, not what anybody says
     refused = world.prove(made["id"], "-o", "x.json", code=1)
-    assert "the policy does not accept the issuer of" in refused
+    assert "does not accept the issuer of" in refused
     assert not (world.folder / "x.json").exists()
     issued, _ = world.obtain("card", ADULT)
     world.prove(issued, "-o", "proof.json")

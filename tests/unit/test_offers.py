@@ -248,7 +248,7 @@ def test_files__are_sealed(city: City, tmp_path: Path) -> None:
     (path,) = city.folder.glob("*.mip")
     assert path.stat().st_mode & 0o777 == 0o600
     data = path.read_bytes()
-    for secret in ("Lovelace", "1990", made.tx_code, code_of(made), "Person"):
+    for secret in ("Lovelace", "1990-12-10", made.tx_code, code_of(made), "Person"):
         assert secret.encode() not in data
     assert made.tx_code not in repr(made)
     assert made.tx_code not in repr(OfferBook(city.settings.data_dir, city.opened).all())

@@ -1,0 +1,239 @@
+"""Credentials: issuing and revoking by the thousand, a proof of a policy, its gates on a chain."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from benchmarks.common import (
+    Context,
+    Figures,
+    Memory,
+    announced,
+    cpu_seconds,
+    median_cpu_seconds,
+    median_seconds,
+    seconds,
+)
+from benchmarks.devchain import DevChain, fresh_chain
+from benchmarks.holder import Holder
+from mip_cli.chain.app import Invocation, parse_invocation
+from mip_cli.chain.deployments import ISSUERS
+from mip_cli.chain.index import sync
+from mip_cli.chain.issuers import IssuerRegistry
+from mip_cli.chain.predicates import PolicyPresentation, PredicatePresentation, policy_call
+from mip_cli.chain.registry import Registry
+from mip_cli.crypto import credential as credentials
+from mip_cli.crypto import eddsa
+from mip_cli.crypto.binding import message_of, scope_of
+from mip_cli.crypto.claims import ClaimValue, parse_schema
+from mip_cli.crypto.credential import SignedStatement, Statement, Terms
+from mip_cli.crypto.dates import date_of_day, day_of
+from mip_cli.crypto.eddsa import SigningKey
+from mip_cli.crypto.policy_document import EXAMPLE_APP_POLICY, parse_app_policy
+from mip_cli.crypto.policy_text import EXAMPLE_POLICY, EXAMPLE_SCHEMA, PolicyText
+from mip_cli.flows import credential_file, kyc_issuer
+from mip_cli.flows.credential_file import Request, Revocations
+from mip_cli.models import Presentation
+from mip_cli.progress import Silent
+from mip_cli.store import issuers as store
+from mip_cli.store.issuers import Home, Opened
+from mip_cli.units import Address, Nullifier
+from mip_cli.zk.artifacts import CircuitArtifacts, circuit_folder, load_circuit, read_stamp
+from mip_cli.zk.predicate_inputs import (
+    CIRCUIT,
+    PredicateParameters,
+    PredicateWitness,
+    circuit_inputs,
+)
+from mip_cli.zk.prover import Prover, choose_prover
+
+ISSUED = 500
+REVOKED = 10_000
+PERSON: dict[str, ClaimValue] = {
+    "given_name": "Ada",
+    "family_name": "Example",
+    "birth_date": "1990-12-10",
+    "nationality": "GBR",
+    "residence": "DE",
+    "assurance": 3,
+}
+_BLINDING = 11
+
+
+def measure(context: Context) -> Figures:
+    """Measure the issuer's work without a chain, then a holder's proofs on one."""
+    folder = circuit_folder(context.settings, CIRCUIT)
+    figures: Figures = {
+        "kyc.constraints": read_stamp(folder).constraints,
+        "kyc.zkey_mib": (folder / f"{CIRCUIT}.zkey").stat().st_size / 2**20,
+    }
+    with announced(context.say, "  issue and revoke"):
+        figures |= _issuer()
+    with fresh_chain(context.settings) as chain, announced(context.say, "  prove and enter"):
+        figures |= _Gates(context, chain).measure()
+    return figures
+
+
+def _issuer() -> Figures:
+    """Issue 500 credentials in one run, revoke 10,000 in one act."""
+    home = Home(31337, Address("0x" + "11" * 20), 2)
+    schema, figures = parse_schema(EXAMPLE_SCHEMA), Figures()
+    asked = [(Request(number + 1, 0), PERSON) for number in range(ISSUED)]
+    with tempfile.TemporaryDirectory(prefix="mip-bench-issuer-") as name:
+        opened = store.create(Path(name), "city", "City of Example", b"a password of a city")
+        opened = store.settle(opened, home)
+
+        def issue() -> None:
+            kyc_issuer.issue(opened, schema, asked, 365, today=lambda: datetime.date(2026, 1, 1))
+
+        figures["kyc.issue_ms"] = seconds(issue) / ISSUED * 1000
+        opened = store.open_with_password(Path(name), "city", b"a password of a city")
+        figures["kyc.issue_cpu_ms"] = cpu_seconds(issue) / ISSUED * 1000
+        opened = store.open_with_password(Path(name), "city", b"a password of a city")
+        opened, _ = store.take_nonces(opened, 2 * REVOKED)
+        document = b""
+
+        def revoke() -> None:
+            nonlocal document
+            document = _revoke(opened, home)
+
+        figures["kyc.revoke_10000_seconds"] = seconds(revoke)
+
+        def read() -> None:
+            listed = credential_file.REVOCATIONS.decode(document)
+            credentials.revocation_tree(listed.nonces)
+
+        figures["kyc.list_10000_seconds"] = seconds(read)
+        figures["kyc.list_10000_kib"] = len(document) / 1024
+    return figures
+
+
+def _revoke(opened: Opened, home: Home) -> bytes:
+    """Do what ``mip kyc issuer revoke`` does but for the transaction; every second number."""
+    after = store.revoke(opened, tuple(range(0, 2 * REVOKED, 2)))
+    credentials.revocation_tree(after.content.revoked)
+    return credential_file.REVOCATIONS.encode(Revocations(home, 1, after.content.revoked))
+
+
+@dataclass(frozen=True)
+class _Card:
+    """A credential of the holder."""
+
+    part: PolicyText
+    signed: SignedStatement
+
+
+class _Gates:
+    """A holder with two credentials before the two example apps."""
+
+    def __init__(self, context: Context, chain: DevChain) -> None:
+        self._chain, self._holder = chain, Holder(1, chain.account)
+        self._circuit: CircuitArtifacts = load_circuit(context.settings, CIRCUIT)
+        self._prover: Prover = choose_prover(context.settings)
+        self._issuers = IssuerRegistry(chain.rpc, chain.deployment.address(ISSUERS))
+        self._key: SigningKey = eddsa.new_key(os.urandom)
+
+    def measure(self) -> Figures:
+        """Register, enrol, prove warm, and enter twice: the second one counts."""
+        chain, holder = self._chain, self._holder
+        opening = holder.opening
+        registry = Registry(chain.rpc, chain.deployment.registry)
+        chain.send(registry.enroll(opening.identity_commitment, opening.keys_root,
+                                   opening.guardian_commitment))  # fmt: skip
+        chain.send(self._issuers.register(self._key.public, "City of Example"))
+        chain.next_minute()
+        adults, two = parse_app_policy(EXAMPLE_POLICY), parse_app_policy(EXAMPLE_APP_POLICY)
+        person = self._card(two.parts[0], PERSON)
+        income = self._card(two.parts[1], {"monthly_income": 3100, "currency": "EUR"})
+        alone = replace(person, part=adults.parts[0])
+        witness = self._witness(alone, scope=3, message=4)
+        inputs = circuit_inputs(witness, PredicateParameters.of(self._circuit.circuit))
+        self._circuit.prove(inputs, self._prover)
+        figures = {
+            "kyc.prove_seconds": median_seconds(
+                5, lambda: self._circuit.prove(inputs, self._prover)
+            ),
+            "kyc.prove_cpu_seconds": median_cpu_seconds(
+                3, lambda: self._circuit.prove(inputs, self._prover)
+            ),
+        }
+        with Memory(os.getpid(), itself=False) as memory:
+            self._circuit.prove(inputs, self._prover)
+        figures["kyc.prove_rss_mib"] = memory.largest
+        enter = parse_invocation("enter()", [])
+        apply = parse_invocation("apply(uint256)", ["7"])
+        with chain.undone():
+            figures["gas.age_gate"] = self._enter("AgeGate", "enter as an adult", enter, [alone])
+        figures["gas.flat_two_of_three"] = self._enter(
+            "FlatLottery", "apply for a flat", apply, [person, income]
+        )
+        return figures
+
+    def _card(self, part: PolicyText, values: dict[str, ClaimValue]) -> _Card:
+        own = credentials.subject(self._holder.secret, self._holder.anchor, _BLINDING)
+        today = date_of_day(day_of(self._chain.now()))
+        terms = Terms(today, today + 10_000, 0)
+        statement = Statement(part.schema.encode(values), own, part.schema.id, terms)
+        public = self._key.public
+        return _Card(
+            part,
+            SignedStatement(statement, public, eddsa.sign(self._key, public, statement.digest)),
+        )
+
+    def _witness(self, card: _Card, scope: int, message: int) -> PredicateWitness:
+        found = self._chain.deployment
+        index = sync(self._chain.rpc, found.registry, found.chain_id, found.block)[0]
+        path = index.path(0, self._holder.leaf)
+        everyone = self._issuers.everyone(found.block, Silent())
+        (number,) = [n for n, r in everyone.records.items() if r.key == self._key.public]
+        return PredicateWitness(
+            passport=self._holder.witness(scope, message, path),
+            blinding=_BLINDING,
+            credential=card.signed,
+            policy=card.part.policy,
+            today=date_of_day(day_of(self._chain.now())),
+            issuers=everyone.tree.path(number),
+            revocations=credentials.revocation_tree(()).path(0),
+        )
+
+    def _enter(self, name: str, purpose: str, act: Invocation, cards: Sequence[_Card]) -> int:
+        chain = self._chain
+        app = chain.deployment.address(name)
+        document = EXAMPLE_APP_POLICY if len(cards) > 1 else EXAMPLE_POLICY
+        policy, deadline = parse_app_policy(document).policy, chain.now() + 1800
+        chain_id, beneficiary = chain.deployment.chain_id, self._holder.anchor
+        scope = scope_of(chain_id, app, purpose)
+        message = message_of(
+            chain_id,
+            app,
+            beneficiary=beneficiary,
+            payload=policy.bind(act.payload),
+            nonce=0,
+            deadline=deadline,
+        )
+        shown = []
+        for card in cards:
+            witness = self._witness(card, scope, message)
+            inputs = circuit_inputs(witness, PredicateParameters.of(self._circuit.circuit))
+            proof, signals = self._circuit.prove(inputs, self._prover)
+            passport = Presentation(
+                witness.passport.root,
+                witness.passport.level,
+                Nullifier(signals[1]),
+                beneficiary,
+                0,
+                deadline,
+                tuple(proof.evm_words()),
+            )
+            shown.append(PredicatePresentation(passport, witness.issuers.root, day_of(chain.now())))
+        presented = PolicyPresentation(
+            shown[0],
+            tuple(range(len(cards))),
+            tuple(other.passport.proof for other in shown[1:]),
+        )
+        return chain.send(policy_call(app, act, presented))

@@ -1,0 +1,101 @@
+"""What both servers do whatever they serve: faults without words of ours, limits, an origin."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import requests
+from flask import Flask, Response
+
+from mip_cli.errors import EnvironmentFault, UsageFault
+from mip_cli.http.server import answer, listen, make_app, origin_for
+
+MAX_BODY = 1024
+TIMEOUT = 20
+
+
+def app_of(lines: list[str]) -> Flask:
+    app = make_app("test", lines.append, max_body=MAX_BODY)
+
+    @app.get("/secret/<name>")
+    def secret(name: str) -> Response:
+        raise RuntimeError(f"secret {name}")
+
+    @app.post("/good")
+    def good() -> Response:
+        return answer({"good": True})
+
+    return app
+
+
+@contextmanager
+def running(app: Flask, **options: float) -> Iterator[int]:
+    server: Any = listen(app, 0, max_body=MAX_BODY, **options)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        yield int(server.effective_port)
+    finally:
+        server.close()
+        server.task_dispatcher.shutdown()
+
+
+def test_failures__are_told_without_their_words() -> None:
+    lines: list[str] = []
+    with running(app_of(lines)) as port:
+        found = requests.get(f"http://127.0.0.1:{port}/secret/hunter2", timeout=TIMEOUT)
+        assert requests.post(f"http://127.0.0.1:{port}/good", timeout=TIMEOUT).json() == {
+            "good": True
+        }
+    assert found.status_code == 500
+    assert found.json() == {"error": "server_error", "error_description": "try again later"}
+    told = ["failed: RuntimeError", "GET /secret/<name> 500", "POST /good 200"]
+    assert lines == told
+
+
+def test_dripping_request__is_cut_off_and_others_are_served() -> None:
+    with (
+        running(app_of([]), patience=1) as port,
+        socket.create_connection(("127.0.0.1", port), TIMEOUT) as drip,
+    ):
+        drip.sendall(b"POST /good HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+        drip.settimeout(0.2)
+        end = time.monotonic() + 60
+        while not closed(drip):
+            assert time.monotonic() < end, "it is never cut off"
+            found = requests.post(f"http://127.0.0.1:{port}/good", timeout=TIMEOUT)
+            assert found.status_code == 200
+
+
+def closed(drip: socket.socket) -> bool:
+    """Send one byte more, and tell whether the other side has had enough."""
+    try:
+        drip.sendall(b"x")
+        return drip.recv(1) == b""
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
+
+
+def test_port__that_is_taken() -> None:
+    with running(app_of([])) as port, pytest.raises(EnvironmentFault, match="cannot listen"):
+        listen(app_of([]), port, max_body=MAX_BODY)
+
+
+def test_origin__is_one() -> None:
+    assert origin_for(None, 8750) == "http://127.0.0.1:8750"
+    assert origin_for("https://city.example", 0) == "https://city.example"
+    for url in ("https://city.example/", "https://CITY.example", "https://city.example:443"):
+        with pytest.raises(UsageFault, match="takes an origin"):
+            origin_for(url, 8750)
+    with pytest.raises(UsageFault, match="not protected"):
+        origin_for("http://city.example", 8750)
+    with pytest.raises(UsageFault, match="name the origin"):
+        origin_for(None, 0)
