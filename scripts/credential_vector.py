@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 from mip_cli.crypto import babyjubjub as curve
 from mip_cli.crypto import credential as credentials
 from mip_cli.crypto import eddsa, self_attestation
 from mip_cli.crypto.claims import ClaimKind, encode_claim, parse_schema
 from mip_cli.crypto.credential import Statement, Terms
+from mip_cli.crypto.document import document_hash
 from mip_cli.crypto.eddsa import SigningKey
 from mip_cli.crypto.field import R
 from mip_cli.crypto.policy_text import EXAMPLE_POLICY, EXAMPLE_SCHEMA, parse_policy
@@ -86,6 +88,15 @@ def document() -> object:
             "label": self_attestation.LABEL.decode(),
             "scalar": str(self_attestation.signing_key().scalar),
             "key": _point(self_attestation.public_key()),
+        },
+        "document_face": {
+            "template": [i % 128 - 64 for i in range(128)],
+            "spec_id": str(7),
+            "salt": str(element("document salt")),
+            "hash": str(
+                document_hash([i % 128 - 64 for i in range(128)], element("document salt"), 7)
+            ),
+            "policy": str(replace(policy.policy, document=11).commitment),
         },
         "policy": {
             "document": EXAMPLE_POLICY,

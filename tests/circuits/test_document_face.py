@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -252,6 +253,16 @@ def test_hash__is_no_face_commitment(part: Callable[..., Built]) -> None:
     assert built.signals(built.witness(inputs)) == [hashed]
     with pytest.raises(ValueError, match="434 coordinates"):
         document_hash((0,) * 435, salt, spec_id)
+
+
+def test_hash__gives_the_vectors(part: Callable[..., Built]) -> None:
+    path = CIRCUITS.parent / "tests" / "vectors" / "credentials.json"
+    case = json.loads(path.read_text())["document_face"]
+    built = part("lib/document.circom", "DocumentHash", 128, int(case["spec_id"]))
+    template = [value % R for value in case["template"]]
+    values = built.witness({"coordinates": template, "salt": int(case["salt"])})
+    assert built.signals(values) == [int(case["hash"])]
+    assert built.unsatisfied(values) == []
 
 
 def test_tags__are_those_of_the_sources() -> None:

@@ -6,6 +6,7 @@ ISSUERS = "IssuerRegistry.vy"
 QUAD = "modules/quad_tree.vy"
 PREDICATES = "PredicateGate.vy"
 AGE = "examples/AgeGate.vy"
+SELF = "SelfAttestation.vy"
 POLICIES = "modules/policies.vy"
 
 FAULTS = {
@@ -221,6 +222,18 @@ FAULTS = {
         'keccak256(keccak256("enter()"))',
         'keccak256(b"")',
         "gate",
+    ),
+    "number 0 is the holders'": (
+        SELF,
+        "if staticcall registry.size() == 0:",
+        "if False:",
+        "self_attestation",
+    ),
+    "number 0 stays in force": (
+        SELF,
+        "        extcall registry.suspend(nobody)\n",
+        "",
+        "self_attestation",
     ),
 }
 
