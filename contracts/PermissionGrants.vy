@@ -174,11 +174,13 @@ def use(nullifier: uint256, category: bytes32, level: uint256, access: bytes32):
 
 
 @view
+@reentrant
 @external
 def check(nullifier: uint256, category: bytes32, level: uint256) -> uint256:
     """
     @notice Reverts unless the holder of a pseudonym granted the sender this level and nothing ended
             it.
+    @dev Free of the lock, which saves its reading: a grant is one word, and each act writes it last.
     @param nullifier The holder's pseudonym at the sender.
     @param category keccak256 of the category's name.
     @param level The level that is needed.
@@ -192,6 +194,7 @@ def check(nullifier: uint256, category: bytes32, level: uint256) -> uint256:
 def allowed(grantee: address, nullifier: uint256, category: bytes32, level: uint256) -> bool:
     """
     @notice Tells whether `use` would pass for a grantee.
+    @dev Where nothing is granted, the expiry of zero has passed.
     @param grantee Who would use it.
     @param nullifier The holder's pseudonym at the grantee.
     @param category keccak256 of the category's name.
@@ -200,8 +203,7 @@ def allowed(grantee: address, nullifier: uint256, category: bytes32, level: uint
     """
     word: uint256 = self._grants[nullifier][category]
     return (
-        word != 0
-        and word & GRANTEE_MASK == convert(grantee, uint256)
+        word & GRANTEE_MASK == convert(grantee, uint256)
         and block.timestamp < (word >> EXPIRES_AT) & EXPIRES_MASK
         and (word >> USES_AT) & USES_MASK != 0
         and level <= (word >> LEVEL_AT) & LEVEL_MASK

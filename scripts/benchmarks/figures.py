@@ -14,9 +14,12 @@ CONTRACTS = (
     "PassportRegistry",
     "PseudonymEpochs",
     "ArchiveAnchor",
+    "PermissionGrants",
     "PassportClaim",
     "PassportVote",
     "PassportVault",
+    "Lender",
+    "Clinic",
 )
 
 
@@ -103,6 +106,17 @@ _GAS = (
     Figure("gas.veto_1000", "gas"),
     Figure("gas.execute_1000", "gas", 280_000),
     Figure("gas.epoch_advance", "gas"),
+    Figure("gas.grant", "gas"),
+    Figure("gas.grant_without_proof", "gas", 120_000),
+    Figure("gas.grant_again", "gas"),
+    Figure("gas.grant_check", "gas", 10_000),
+    Figure("gas.grant_check_reached", "gas"),
+    Figure("gas.grant_use", "gas"),
+    Figure("gas.grant_revoke", "gas"),
+    Figure("gas.lender_apply", "gas"),
+    Figure("gas.clinic_register", "gas"),
+    Figure("gas.anchor", "gas"),
+    Figure("gas.anchor_again", "gas"),
 )
 _FACES = (
     Figure("face.detect_ms", "ms", None, "peer.prototype.detect_ms"),

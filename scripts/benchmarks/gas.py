@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks.common import Context, Figures, announced
 from benchmarks.devchain import DevChain, fresh_chain
+from benchmarks.granting import Granting
 from benchmarks.holder import Holder, Presenter, request_of
 from benchmarks.recovering import Recovering
 from mip_cli.chain.app import App, parse_invocation
@@ -27,7 +28,7 @@ from mip_cli.zk.artifacts import load_circuit
 from mip_cli.zk.prover import choose_prover
 
 CORE = ("Poseidon2", "PassportVerifier", "PassportRegistry")
-EXAMPLES = ("PassportClaim", "PassportVote", "PassportVault")
+EXAMPLES = ("PassportClaim", "PassportVote", "PassportVault", "AgeGate", "Lender", "Clinic")
 BATCH = 50
 
 
@@ -40,6 +41,8 @@ def measure(context: Context) -> Figures:
             meter.enrol()
         with announced(context.say, "  gates"):
             meter.gates()
+        with announced(context.say, "  grants and anchors"):
+            meter.grants()
         return meter.figures
 
 
@@ -101,6 +104,11 @@ class _Meter:
                 path = index.path(number, holder.leaf)
                 shown = self._presenter.present(holder, request, self._deadline(), path=path)
                 self.figures[key] = self._chain.send(gate.call(act, shown))
+
+    def grants(self) -> None:
+        holder = self._holders[0]
+        acts = Granting(self._chain, self._presenter, holder, self._tree(), 0)
+        self.figures |= acts.measure()
 
     def _recover(self) -> None:
         holder = self._holders[0]

@@ -14,12 +14,13 @@ from pathlib import Path
 
 import faults_archive
 import faults_credentials
+import faults_grants
 import faults_recovery
 import faults_registry
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TABLES = (faults_registry, faults_recovery, faults_archive, faults_credentials)
+TABLES = (faults_registry, faults_recovery, faults_archive, faults_credentials, faults_grants)
 MUTANTS = {name: fault for table in TABLES for name, fault in table.FAULTS.items()}
 QUICK = {name: test for table in TABLES for name, test in table.QUICK.items()}
 

@@ -28,6 +28,14 @@ PREDICATE_CEILINGS = {
 }
 
 
+GRANT_CEILINGS = {
+    "grant_without_proof": 112_000,
+    "grant_again": 273_000,
+    "grant_check": 8_000,
+    "grant_use": 14_000,
+}
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 def test_gas__below_ceilings() -> None:
     from gas_meter import measure  # web3 warns when it is imported
@@ -45,4 +53,14 @@ def test_gas__of_credentials__below_ceilings() -> None:
     measured = measure()
     assert {
         name: measured[name] for name, limit in PREDICATE_CEILINGS.items() if measured[name] > limit
+    } == {}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_gas__of_grants__below_ceilings() -> None:
+    from grant_gas import measure
+
+    measured = measure()
+    assert {
+        name: measured[name] for name, limit in GRANT_CEILINGS.items() if measured[name] > limit
     } == {}

@@ -83,26 +83,27 @@ def test_interfaces__are_free_to_use() -> None:
         assert "SPDX-License-Identifier: MIT" in path.read_text().splitlines()[0]
 
 
-def test_interfaces__solidity_has_the_same_selectors() -> None:
-    text = (ROOT / "contracts" / "interfaces" / "IPassportRegistry.sol").read_text()
-    text = re.sub(r"//.*", "", text)
+@pytest.mark.parametrize(("name", "count"), [("IPassportRegistry", 19), ("IPermissionGrants", 8)])
+def test_interfaces__solidity_has_the_same_selectors(name: str, count: int) -> None:
+    folder = ROOT / "contracts" / "interfaces"
+    text = re.sub(r"//.*", "", (folder / f"{name}.sol").read_text())
+    imported = "".join((folder / f).read_text() for f in re.findall(r'from "./(\w+\.sol)"', text))
     structs: dict[str, str] = {}
-    for name, body in re.findall(r"struct (\w+) \{([^}]*)\}", text):
-        structs[name] = "(" + ",".join(re.findall(r"([\w\[\]]+)\s+\w+;", body)) + ")"
+    for struct, body in re.findall(r"struct (\w+) \{([^}]*)\}", text + imported):
+        body = re.sub(r"//.*", "", body)
+        structs[struct] = "(" + ",".join(re.findall(r"([\w\[\]]+)\s+\w+;", body)) + ")"
     selectors = set()
-    for name, arguments in re.findall(r"function (\w+)\(([^)]*)\)", text):
+    for function, arguments in re.findall(r"function (\w+)\(([^)]*)\)", text):
         types = [argument.split()[0] for argument in arguments.split(",") if argument.strip()]
         for struct, tuple_type in structs.items():
-            types = [re.sub(rf"^{struct}\b", tuple_type, kind) for kind in types]
-        selectors.add(keccak(text=f"{name}({','.join(types)})")[:4])
-    (abi,) = (
-        builder().compile_source(ROOT / "contracts/interfaces/IPassportRegistry.vyi", ("abi",)),
-    )
+            types = [re.sub(rf"^(\w+\.)?{struct}\b", tuple_type, kind) for kind in types]
+        selectors.add(keccak(text=f"{function}({','.join(types)})")[:4])
+    (abi,) = (builder().compile_source(folder / f"{name}.vyi", ("abi",)),)
     expected = {
         function_abi_to_4byte_selector(entry) for entry in abi["abi"] if entry["type"] == "function"
     }
     assert selectors == expected
-    assert len(selectors) == 19
+    assert len(selectors) == count
 
 
 def test_artefacts__are_complete_and_current() -> None:

@@ -7,15 +7,16 @@ from typing import Any
 
 import pytest
 
-from mip_cli.chain import archive_anchor, epochs, index, watch
+from mip_cli.chain import archive_anchor, epochs, grants, index, watch
 from mip_cli.chain.abi import selector, topic
 from mip_cli.config import find_checkout
-from tests.unit.chain.test_calldata import CALLS, EPOCHS, RECOVERY, REGISTRY
+from tests.unit.chain.test_calldata import CALLS, EPOCHS, GRANTS, RECOVERY, REGISTRY
 
 CONTRACTS = {
     "PassportRegistry": REGISTRY,
     "GuardianRecovery": RECOVERY,
     "PseudonymEpochs": EPOCHS,
+    "PermissionGrants": GRANTS,
 }
 
 
@@ -51,6 +52,8 @@ def test_events__are_those_of_the_contracts() -> None:
     recovery = {topic(s): n for n, s in signatures("GuardianRecovery", "event").items()}
     assert recovery == {key: act.value for key, act in watch.TOPICS.items()}
     assert [topic(s) for s in signatures("PseudonymEpochs", "event").values()] == [epochs.ADVANCED]
+    granted = {topic(s): n for n, s in signatures("PermissionGrants", "event").items()}
+    assert granted == {key: kind.__name__ for key, (kind, _, _) in grants._DECODERS.items()}
     anchored = signatures("ArchiveAnchor", "event").values()
     assert [topic(s) for s in anchored] == [archive_anchor.ANCHORED]
     assert (
@@ -68,6 +71,26 @@ def test_event_words__have_the_names_of_the_contract() -> None:
         has_request, names = watch._FIELDS[watch.RecoveryAct(entry["name"])]
         assert indexed == ["passport", "request"][: 1 + has_request]
         assert words == names
+
+
+def test_grants__have_the_words_of_the_contract() -> None:
+    from dataclasses import fields
+
+    for entry in abi_of("PermissionGrants"):
+        inputs = entry.get("inputs", [])
+        if entry["type"] == "event":
+            ((kind, indexed, count),) = [
+                d for d in grants._DECODERS.values() if d[0].__name__ == entry["name"]
+            ]
+            names = [i["name"] for i in inputs]
+            assert sorted(names) == sorted(field.name for field in fields(kind))
+            assert (sum(i["indexed"] for i in inputs), len(names)) == (indexed, indexed + count)
+        if entry.get("name") == "grant_of":
+            parts = entry["outputs"][0]["components"]
+            assert [p["name"] for p in parts] == [f.name for f in fields(grants.GrantState)]
+        if entry.get("name") == "grant":
+            parts = inputs[0]["components"]
+            assert [p["name"] for p in parts] == [f.name for f in fields(grants.Terms)]
 
 
 def test_structs__have_the_words_that_are_read() -> None:

@@ -140,6 +140,7 @@ def test_record__names_what_was_deployed(chain) -> None:
         "PassportRegistry",
         "PseudonymEpochs",
         "ArchiveAnchor",
+        "PermissionGrants",
         "IssuerRegistry",
         "PredicateVerifier",
         "PredicateGate",
@@ -147,6 +148,8 @@ def test_record__names_what_was_deployed(chain) -> None:
         "PassportVote",
         "PassportVault",
         "AgeGate",
+        "Lender",
+        "Clinic",
     ]
     assert "vyper 0.4.3" in raw["contracts"]["PassportRegistry"]["compiler"]
     assert flow.load_deployment(chain.settings, 31337) == chain.deployment

@@ -14,6 +14,7 @@ from mip_cli.chain.deployments import (
     CIRCUITS,
     EPOCHS,
     GATE,
+    GRANTS,
     GUARDIAN_VERIFIER,
     ISSUERS,
     POSEIDON2,
@@ -202,6 +203,7 @@ CORE = (
     REGISTRY,
     EPOCHS,
     ANCHOR,
+    GRANTS,
     ISSUERS,
     GATE,
 )
@@ -223,6 +225,7 @@ def test_verify_deployment__other_code__fails(chain, name) -> None:
         (RECOVERY, REGISTRY),
         (GUARDIAN_VERIFIER, RECOVERY),
         (REGISTRY, EPOCHS),
+        (EPOCHS, GRANTS),
         (ISSUERS, GATE),
         (PREDICATE_VERIFIER, GATE),
     ],

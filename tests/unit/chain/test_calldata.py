@@ -9,6 +9,7 @@ import pytest
 
 from mip_cli.chain.enrolment import MAX_SIGNATURE, Enrollment
 from mip_cli.chain.epochs import PseudonymEpochs, advance_payload
+from mip_cli.chain.grants import PermissionGrants, Terms
 from mip_cli.chain.keys import Signer
 from mip_cli.chain.presentations import (
     LEAF,
@@ -48,7 +49,11 @@ RPC = RpcClient("http://127.0.0.1:1")
 REGISTRY = Registry(RPC, CONTRACT)
 RECOVERY = Recovery(RPC, CONTRACT)
 EPOCHS = PseudonymEpochs(RPC, CONTRACT)
-U = "uint256"
+GRANTS = PermissionGrants(RPC, CONTRACT)
+U, B = "uint256", "bytes32"
+TERMS = Terms(OTHER, "a purpose", "finance", 2, 99, 5, bytes(range(32)))
+TERMS_ROW = (OTHER, keccak256(b"a purpose"), keccak256(b"finance"), 2, 99, 5, bytes(range(32)))
+TERMS_TYPE = "(address,bytes32,bytes32,uint256,uint256,uint256,bytes32)"
 
 CALLS: list[tuple[Any, str, list[str], list[object]]] = [
     (REGISTRY.enroll(3, 4, 6), "enroll", [U, U, U], [3, 4, 6]),
@@ -119,6 +124,20 @@ CALLS: list[tuple[Any, str, list[str], list[object]]] = [
         "advance",
         ["address", "bytes32", PRESENTATION],
         [OTHER, keccak256(b"a purpose"), TUPLE],
+    ),
+    (GRANTS.grant(TERMS, SHOWN), "grant", [TERMS_TYPE, PRESENTATION], [TERMS_ROW, TUPLE]),
+    (
+        GRANTS.revoke(OTHER, "a purpose", "finance", SHOWN),
+        "revoke",
+        ["address", B, B, PRESENTATION],
+        [OTHER, keccak256(b"a purpose"), keccak256(b"finance"), TUPLE],
+    ),
+    (GRANTS.renounce(13, "finance"), "renounce", [U, B], [13, keccak256(b"finance")]),
+    (
+        GRANTS.use(13, "finance", 2, bytes(32)),
+        "use",
+        [U, B, U, B],
+        [13, keccak256(b"finance"), 2, bytes(32)],
     ),
 ]
 
