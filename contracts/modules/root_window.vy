@@ -35,9 +35,10 @@ _ring: uint256[RING]
 @deploy
 def __init__():
     """
-    @dev Writes the ring's slots, so that no enroller pays for them. Their ends are zero: they are
-         never accepted.
+    @dev Writes every slot but the root's, so that no enroller pays for them. The ring's ends are zero:
+         they are never accepted. The time means nothing while there is no root.
     """
+    self._packed = block.timestamp << 32
     for i: uint256 in range(RING):
         self._ring[i] = 1
 

@@ -168,7 +168,9 @@ def _forget_pending(holding: Holding, purse: Purse) -> None:
         return
     if not guardian_change.is_over(holding.link, holding.content, guardians.pending):
         return
-    holding.write(replace(holding.content, guardians=replace(guardians, pending=None)))
+    earlier = guardians.superseded(guardians.pending)
+    after = replace(guardians, pending=None, earlier=earlier)
+    holding.write(replace(holding.content, guardians=after))
 
 
 def _finished(holding: Holding, receipt: Receipt | None) -> Finished:

@@ -51,13 +51,15 @@ def settle(settings: Settings, link: Connection, opened: Opened) -> Opened:
 def adopt(opened: Opened, record: SetRecord) -> Opened:
     """Make a set the one in force, in the key file: commitment, record and people slot."""
     content = opened.unlocked.secrets
-    invitations = content.guardians.invitations if content.guardians else ()
+    before = content.guardians or GuardianState()
     taken = {member.invitation for member in record.members}
-    left = tuple(i for i in invitations if i.invitation not in taken)
+    left = tuple(i for i in before.invitations if i.invitation not in taken)
+    gone = before.superseded(before.active if before.active != record else None)
+    earlier = tuple(one for one in gone if one != record)
     after = replace(
         content,
         guardian_commitment=record.guardian_commitment,
-        guardians=GuardianState(record if record.members else None, None, left),
+        guardians=GuardianState(record if record.members else None, None, left, earlier),
     )
     if record.people_public is None:
         unlocked = keyfile.update(opened.unlocked, after, drop=[Kind.PEOPLE])
@@ -68,8 +70,9 @@ def adopt(opened: Opened, record: SetRecord) -> Opened:
 
 def in_force(guardians: GuardianState, state: RecoveryState) -> SetRecord | None:
     """Return the set that is in force on chain, if it is one of those known."""
-    known = (record for record in (guardians.pending, guardians.active) if record is not None)
-    return next((record for record in known if is_in_force(state, record)), None)
+    known = (guardians.pending, guardians.active, *guardians.earlier)
+    found = (record for record in known if record is not None)
+    return next((record for record in found if is_in_force(state, record)), None)
 
 
 def is_in_force(state: RecoveryState, record: SetRecord) -> bool:

@@ -203,7 +203,8 @@ def propose(
         record = made.record
         if guardians.pending != record:
             _require_over(holding, guardians.pending, purse)
-            pending = replace(guardians, pending=record)
+            earlier = guardians.superseded(guardians.pending)
+            pending = replace(guardians, pending=record, earlier=earlier)
             holding = holding.write(replace(holding.content, guardians=pending))
         holding.record()
         receipt = None

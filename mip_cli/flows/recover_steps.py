@@ -241,7 +241,8 @@ def new_secrets(found: InProgress, link: Connection) -> PassportSecrets:
     record = link.registry.passport(where.identity_commitment, where.anchor)
     known = passport.guardians or GuardianState()
     active = in_force(known, state)
-    guardians = GuardianState(active, None, known.invitations)
+    earlier = known.earlier if known.active == active else known.superseded(known.active)
+    guardians = GuardianState(active, None, known.invitations, earlier)
     return replace(
         passport,
         name=found.content.name,

@@ -14,6 +14,8 @@ MAX_LABEL = 64
 """UTF-8 bytes of the name that the holder gives to a guardian."""
 MAX_INVITATIONS = 32
 """Invitations that may be open at once."""
+MAX_EARLIER = 2
+"""Sets that are kept after they gave way."""
 INVITATION_BYTES = 16
 _KEY_BYTES = 32
 _DIGEST_BYTES = 32
@@ -98,14 +100,23 @@ class GuardianState:
     """The set that waits for its time."""
     invitations: tuple[OpenInvitation, ...] = ()
     """Invitations that went out."""
+    earlier: tuple[SetRecord, ...] = ()
+    """Sets that gave way, newest first, at most ``MAX_EARLIER``: a node may have lied."""
 
     def __post_init__(self) -> None:
         _require(len(self.invitations) <= MAX_INVITATIONS)
+        _require(len(self.earlier) <= MAX_EARLIER)
         for i in self.invitations:
             _require(_is_label(i.label) and len(i.invitation) == INVITATION_BYTES)
 
     def __repr__(self) -> str:
         return f"GuardianState(active={self.active!r}, pending={self.pending!r})"
+
+    def superseded(self, record: SetRecord | None) -> tuple[SetRecord, ...]:
+        """Return what ``earlier`` is once a set has given way to another."""
+        if record is None or not record.members:
+            return self.earlier
+        return (record, *(one for one in self.earlier if one != record))[:MAX_EARLIER]
 
 
 def to_document(state: GuardianState) -> dict[str, object]:
@@ -116,16 +127,18 @@ def to_document(state: GuardianState) -> dict[str, object]:
         "invitations": [
             {"label": i.label, "invitation": _hex(i.invitation)} for i in state.invitations
         ],
+        "earlier": [_set_document(record) for record in state.earlier],
     }
 
 
 def from_document(document: Any) -> GuardianState:
     """Read the state; raise ``ValueError``, ``TypeError`` or ``KeyError`` when it is none."""
-    members = _members(document, "active", "pending", "invitations")
+    members = _members(document, "active", "pending", "invitations", "earlier")
     return GuardianState(
         active=_optional(_set_from, members["active"]),
         pending=_optional(_set_from, members["pending"]),
         invitations=tuple(_invitation_from(i) for i in members["invitations"]),
+        earlier=tuple(_set_from(one) for one in members["earlier"]),
     )
 
 

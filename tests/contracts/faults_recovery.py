@@ -351,6 +351,12 @@ FAULTS: dict[str, tuple[str, str, str, str]] = {
         "payload, level, False, presentation",
         "vault",
     ),
+    "vault without a lock": (
+        VAULT,
+        "# pragma nonreentrancy on",
+        "# pragma nonreentrancy off",
+        "vault",
+    ),
     "vault without people": (VAULT, "PEOPLE, presentation", "OWN_KEYS, presentation", "vault"),
     "spender has an allowance of his own": (
         VAULT,

@@ -50,7 +50,7 @@ def anvil() -> Iterator[Web3]:
 
 def opening(number: int, anchor: str) -> tuple[int, str, int, int]:
     """Open the leaf of passport ``number`` as it was enrolled."""
-    identity, keys, guardian = (pow(7, 4 * number + k + 1, R) for k in range(3))
+    identity, keys, guardian = (pow(7, 2**64 + 4 * number + k, R) for k in range(3))
     return identity, anchor, keys, guardian
 
 
@@ -185,7 +185,7 @@ class Suite:
     def signed(self, number: int) -> tuple[int, int, int, str, int, bytes]:
         """Make an enrolment of a new account, signed by EIP-712."""
         account = Account.from_key(pow(5, number + 1, 2**255 - 19).to_bytes(32, "big"))
-        values = [pow(11, 4 * number + k + 1, R) for k in range(3)]
+        values = [pow(11, 2**64 + 4 * number + k, R) for k in range(3)]
         message = typed_enrollment(
             self.w3.eth.chain_id, self.registry.address, *values, account.address, DEADLINE
         )

@@ -35,7 +35,7 @@ def suite_fails(contracts: Path, name: str, only: str) -> bool:
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=900,
     )
     assert result.returncode in (0, 1), result.stdout[-2000:] + result.stderr[-2000:]
     assert result.returncode == 0 or " error" not in result.stdout.splitlines()[-1], result.stdout

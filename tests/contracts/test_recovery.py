@@ -500,7 +500,8 @@ def test_veto__reverts(acts: Acts) -> None:
             return refusal(lambda: acts.recovery.veto(*values.values(), presented.abi()))
 
     assert act() is None
-    assert act(of=waiting) == NOT_ARMED  # below the threshold there is nothing to veto
+    # below the threshold there is nothing to veto
+    assert act(acts.for_veto(holder, waiting), of=waiting) == NOT_ARMED
     assert act(of=second) == "registry: proof is not valid"
     outsider = acts.enroll(9)
     other = (outsider.opening.abi(), acts.siblings(outsider))

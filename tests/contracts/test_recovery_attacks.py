@@ -308,6 +308,23 @@ def test_colluding_guardians__many_armed_requests_at_once(acts: Acts) -> None:
     assert reason == "recovery: request is void"
 
 
+# --- one passport's request and another passport
+
+
+def test_request__of_one_passport_turned_on_another(acts: Acts) -> None:
+    """Both have guardians, and epoch and nonce are the same."""
+    holder = guarded(acts)
+    mine = acts.set_guardians(acts.enroll(2), THIEFS)
+    theirs = acts.armed(holder, CIRCLE, NEW)
+    acts.armed(mine, THIEFS, OTHER)
+    other = "recovery: request is of another passport"
+    assert refusal(lambda: acts.veto(mine, theirs)) == other
+    pass_time(48 * HOUR)
+    assert refusal(lambda: acts.execute(mine, theirs, NEW)) == other
+    acts.execute(holder, theirs, NEW)
+    assert acts.registry.root() == acts.tree.root
+
+
 # --- the registry's side
 
 

@@ -255,6 +255,22 @@ def test_guardians__changed_by_anyone_s_finish__are_settled_by_the_next_opening(
     assert world.finish_guardians().receipt is None
 
 
+def test_guardians__by_a_node_that_lied__are_those_of_before_again(world: World) -> None:
+    """The chain it told of never was; the set that it said had given way is still in force."""
+    before = world.open().secrets.guardians.active
+    made = world.propose(Wish((), without=("ben",), threshold=2))
+    truth = world.chain.rpc.call("evm_snapshot")
+    world.later(2 * DAY)
+    world.finish_guardians()
+    assert world.open().secrets.guardians.active == made.record
+    assert world.chain.rpc.call("evm_revert", truth)
+    seen = guardian_acts.overview(world.holder, "me", world.factors, SILENT)
+    assert (seen.active, seen.active_on_chain) == (before, True)
+    kept = world.open().secrets
+    assert kept.guardian_commitment == before.guardian_commitment
+    assert kept.guardians.earlier == (made.record,)
+
+
 def test_guardians__dropped__are_no_kind_any_more(world: World) -> None:
     made = world.propose(Wish(nobody=True))
     assert made.labels == ()

@@ -101,3 +101,15 @@ def test_from_document__another_member__reverts():
     assert guardian_codec.from_document(document) == GuardianState()
     with pytest.raises(ValueError, match="other fields"):
         guardian_codec.from_document({**document, "more": 1})
+
+
+@given(st.lists(records(), min_size=1, max_size=6))
+@settings(max_examples=40, deadline=None)
+def test_superseded__keeps_the_newest_once(sets):
+    state = GuardianState()
+    for record in sets:
+        state = replace(state, earlier=state.superseded(record))
+    newest = list(dict.fromkeys(reversed(sets)))[: guardian_codec.MAX_EARLIER]
+    assert list(state.earlier) == newest
+    assert state.superseded(None) == state.earlier
+    assert guardian_codec.from_document(guardian_codec.to_document(state)) == state

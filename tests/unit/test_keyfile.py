@@ -467,7 +467,7 @@ def test_container__the_largest_passport_fits(path):
     asked = (OpenInvitation("é" * 32, bytes(16)),) * 32
     secrets = passport_secrets(
         template=(-128,) * 512,
-        guardians=GuardianState(record(0), record(1), asked),
+        guardians=GuardianState(record(0), record(1), asked, (record(2), record(3))),
         pseudonyms=apps,
     )
     made = keyfile.create(path, secrets, all_locks(secrets))
