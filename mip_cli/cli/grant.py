@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -12,8 +14,10 @@ from mip_cli.cli._options import (
     dry_run_option,
     example,
     force_option,
+    json_option,
     rpc_option,
     setting_option,
+    with_settings,
     yes_option,
 )
 from mip_cli.cli._payer import payer_options
@@ -22,12 +26,14 @@ from mip_cli.crypto import grant_bundle, grant_card, grant_consent
 from mip_cli.crypto.grant_consent import NOT_RECALLED
 from mip_cli.errors import FileInvalid, UsageFault
 from mip_cli.flows import grant as flow
-from mip_cli.flows import grant_page
+from mip_cli.flows import grant_page, grant_relay
 from mip_cli.flows.grant import Issued
+from mip_cli.flows.sending import Rehearsed
 
 ISSUE_SCHEMA = "mip.grant.issue/1"
 REVOKE_SCHEMA = "mip.grant.revoke/1"
 REFRESH_SCHEMA = "mip.grant.refresh/1"
+RELAY_SCHEMA = "mip.grant.relayed/1"
 MAX_PROOF = grant_bundle.MAX_PROOF
 
 _prover_option = setting_option(
@@ -42,6 +48,12 @@ _car_option = click.option(
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
     help="Write the blocks of the view here too, for a grantee who cannot reach the store.",
+)
+_relay_option = click.option(
+    "--relay",
+    "relay_file",
+    metavar="FILE",
+    help="Send nothing: write what somebody else sends with `mip grant relay`.",
 )
 _output_option = click.option(
     "-o", "--output", metavar="FILE", help="Write the grantee's bundle here."
@@ -84,6 +96,7 @@ def grant() -> None:
 @click.option("--receipt", "receipt_file", metavar="FILE", help="Write the consent receipt here.")
 @click.option("--page", "page_file", metavar="FILE", help="Write it as a page to read (HTML).")
 @_car_option
+@_relay_option
 @_prover_option
 @payer_options
 @rpc_option
@@ -106,6 +119,7 @@ def issue(
     receipt_file: str | None,
     page_file: str | None,
     car_file: Path | None,
+    relay_file: str | None,
     key_file: Path | None,
     dry_run: bool,
     yes: bool,
@@ -121,10 +135,13 @@ def issue(
     """
     if category is None:
         raise UsageFault("what of?", hint="add --category NAME")
-    places = [output, receipt_file, page_file, None if car_file is None else str(car_file)]
+    places = [output, receipt_file, page_file, relay_file]
+    places.append(None if car_file is None else str(car_file))
     _require_places(places, force=force, as_json=as_json)
-    if output is None:
-        raise UsageFault("the bundle has nowhere to go", hint="add -o FILE")
+    if (output is None) == (relay_file is None):
+        raise UsageFault(
+            "the bundle goes to -o FILE; with --relay FILE it comes later, by mip grant refresh"
+        )
     found = flow.read_card(_io.read_input(card, grant_card.FORM.limit, what="card"))
     wish = flow.Wish(
         card=found,
@@ -142,11 +159,23 @@ def issue(
     click.echo(_grants.consent_text(consent), err=True)
     _io.confirm("Grant this?", yes or dry_run)
     factors = _archive.factors_of(settings, passport_name, password_file, image)
-    purse = _purse.load(settings, key_file, dry_run=dry_run)
-    with _render.TerminalProgress(quiet=as_json) as progress:
+    purse = _purse.load(settings, key_file, dry_run=dry_run or relay_file is not None)
+    with (
+        _render.TerminalProgress(quiet=as_json) as progress,
+        _relayed(relay_file, dry_run, consent.chain_id, force, as_json),
+    ):
         done = flow.issue(
-            settings, consent, passport_name, factors, purse, progress, car_file=car_file
+            settings,
+            consent,
+            passport_name,
+            factors,
+            purse,
+            progress,
+            car_file=car_file,
+            relay=relay_file is not None and not dry_run,
         )
+    if output is None:  # an earlier run's grant was on chain already
+        raise UsageFault(f"{wish.name} is on chain", hint=f"mip grant refresh {wish.name} -o FILE")
     receipt = done.record.receipt
     _io.write_output(output, done.bundle, force=force)
     if receipt_file is not None:
@@ -171,6 +200,7 @@ def issue(
     metavar="DIR",
     help="Write the new bundles of the category's other grants here.",
 )
+@_relay_option
 @_prover_option
 @payer_options
 @rpc_option
@@ -183,6 +213,7 @@ def revoke(
     name: str,
     eager: bool,
     bundles: Path | None,
+    relay_file: str | None,
     key_file: Path | None,
     dry_run: bool,
     yes: bool,
@@ -196,11 +227,16 @@ def revoke(
     \b
     Not recalled: what the grantee read or copied. Without --eager, records that were there keep
     their keys, which a grantee of level 3 had. Other grants of the category need new bundles.
+    With --relay run it again once it is on chain: the keys change then.
     """
     _io.confirm(f"End the grant {name}?", yes or dry_run)
     factors = _archive.factors_of(settings, passport_name, password_file, image)
-    purse = _purse.load(settings, key_file, dry_run=dry_run)
-    with _render.TerminalProgress(quiet=as_json) as progress:
+    purse = _purse.load(settings, key_file, dry_run=dry_run or relay_file is not None)
+    chain_id = flow.chain_of(settings) if relay_file is not None else 0
+    with (
+        _render.TerminalProgress(quiet=as_json) as progress,
+        _relayed(relay_file, dry_run, chain_id, False, as_json),
+    ):
         done = flow.revoke(settings, passport_name, factors, name, purse, progress, eager=eager)
     if bundles is not None:
         for other, bundle in done.bundles.items():
@@ -267,6 +303,50 @@ def refresh(
         )
     _io.write_output(output, done.bundle, force=force)
     _show_issued(done, output, REFRESH_SCHEMA, as_json)
+
+
+@grant.command("relay", epilog=example("mip grant relay act.json --key-file payer.key"))
+@click.argument("file", metavar="FILE")
+@payer_options
+@rpc_option
+@dry_run_option
+@json_option
+@with_settings
+@_purse.may_rehearse
+def relay(
+    settings: Settings, file: str, key_file: Path | None, dry_run: bool, as_json: bool
+) -> None:
+    """Send an act that a holder wrote with --relay; you pay and can change nothing of it."""
+    data = _io.read_input(file, 64 * 1024, what="act")
+    purse = _purse.load(settings, key_file, dry_run=dry_run)
+    with _render.TerminalProgress(quiet=as_json) as progress:
+        done = grant_relay.send(settings, data, purse, progress)
+    _io.emit(
+        {"receipt": _proofs.receipt(done)},
+        schema=RELAY_SCHEMA,
+        as_json=as_json,
+        text=lambda: click.echo(f"accepted in block {done.block}, {done.gas_used} gas"),
+    )
+
+
+@contextmanager
+def _relayed(
+    path: str | None, dry_run: bool, chain_id: int, force: bool, as_json: bool
+) -> Iterator[None]:
+    """Write what would be sent, where that is asked for, and end the command there."""
+    try:
+        yield
+    except Rehearsed as found:
+        if path is None or dry_run:
+            raise
+        _io.write_output(path, grant_relay.of(found, chain_id), force=force)
+        _io.emit(
+            {"output": path, "to": found.call.to},
+            schema=RELAY_SCHEMA,
+            as_json=as_json,
+            text=lambda: click.echo(f"{path}: somebody may send it within half an hour"),
+        )
+        raise click.exceptions.Exit(0) from None
 
 
 def _show_issued(done: Issued, output: str, schema: str, as_json: bool) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,15 +42,13 @@ def blocks(source: Source, view: Link, progress: Progress) -> Iterator[BlockStor
         with _named(source.store) as store:
             yield store
         return
-    with tempfile.TemporaryDirectory(prefix="mip-view-") as folder:
-        place = Path(folder) / "blocks.sqlite"
-        store = SqliteStore(place, f"sqlite:{place}")
-        try:
-            if _restore(Path(str(source.car)), store, progress) != view:
-                raise UsageFault(f"{source.car} belongs to another bundle")
-            yield store
-        finally:
-            store.close()
+    held = SqliteStore(None, "sqlite")
+    try:
+        if _restore(Path(str(source.car)), held, progress) != view:
+            raise UsageFault(f"{source.car} belongs to another bundle")
+        yield held
+    finally:
+        held.close()
 
 
 @contextmanager

@@ -32,6 +32,7 @@ from mip_cli.zk.prover import Prover
 __all__ = [
     "Consent",
     "Wish",
+    "chain_of",
     "check",
     "issue",
     "listing",
@@ -109,12 +110,15 @@ def issue(
     progress: Progress,
     *,
     car_file: Path | None = None,
+    relay: bool = False,
     prover: Prover | None = None,
     clock: Clock | None = None,
 ) -> Issued:
     """Grant what the holder consented to, or finish granting it; return the bundle.
 
-    With ``car_file`` the blocks of the view are written there too. Raises ``UsageFault`` for a name
+    With ``car_file`` the blocks of the view are written there too. With ``relay`` and a purse that
+    rehearses everything is prepared and ``Rehearsed`` brings what somebody else may send; once it
+    is on chain, ``refresh`` gives the bundle. Raises ``UsageFault`` for a name
     that is taken, ``ChainRefusal``, ``WrongChain``, ``BlockMissing``, ``BlockDamaged``.
     """
     wish = consent.wish
@@ -130,14 +134,15 @@ def issue(
             archive.renew_view(record, rebuild=True)
             archive.note_grant(record)
             progress.step("making what the grantee can read")
-            archive.commit()
+            if relay or not purse.rehearse:
+                archive.commit()
         elif record.state is GrantState.GRANTED or not _fits(record, wish):
             raise UsageFault(
                 f"there is a grant called {wish.name} already",
                 hint=f"choose another --name, or make its bundle again: mip grant refresh "
                 f"{wish.name}",
             )
-        sent = run.announce(record, purse)
+        sent = run.announce(record, purse, remembered=relay or not purse.rehearse)
         record = replace(_now(run, record), state=GrantState.GRANTED)
         archive.keep_grant(record)
         archive.commit()
@@ -301,6 +306,12 @@ def receipts(
             archive.commit()
         by_word = {one.access: one for one in kept.values()}
         return record, [replace(use, receipt=by_word.get(use.access)) for use in uses]
+
+
+def chain_of(settings: Settings) -> int:
+    """Return the chain of the settings' node."""
+    with connection.connect(settings) as link:
+        return link.chain_id
 
 
 def _uses(run: GrantRun, link: Connection, record: GrantRecord) -> list[Use]:

@@ -120,7 +120,9 @@ class GrantRun:
         )
         return GrantRecord(wish.name, receipt, wish.card, seed, store=wish.store)
 
-    def announce(self, record: GrantRecord, purse: Purse) -> Receipt | None:
+    def announce(
+        self, record: GrantRecord, purse: Purse, *, remembered: bool = True
+    ) -> Receipt | None:
         """Prove and send a grant; None where it is on chain already."""
         r = record.receipt
         sender = self.holding.sender(purse)
@@ -133,7 +135,8 @@ class GrantRun:
         link = self.holding.link
         sequence, epoch = state.sequence + 1, link.epochs.epoch_of(r.pseudonym)
         payload = grant_payload(link.chain_id, self.grants.address, terms, epoch, sequence)
-        self._remember(r, payload)
+        if remembered:
+            self._remember(r, payload)
         act = ForApp(r.grantee, r.purpose, self.grants.address, payload, sequence)
         shown = app_proof.show(self.holding, act, purse.signer.address, self.prover)
         self.holding.progress.step("granting on chain")

@@ -317,3 +317,24 @@ def test_grant__killed_at_any_moment__goes_on(keeper: Holder, institution: Insti
     mip(holder, *revoke[: -len(keys)]).succeeded()
     holder.device.mip("grant", "check", out / "b.json").refused(1)
     mip(holder, "archive", "verify", "--offline").succeeded()
+
+
+def test_grant__relayed__by_somebody_who_can_change_nothing(
+    keeper: Holder, institution: Institution
+) -> None:
+    card, out = card_of(institution), keeper.device.out
+    wish = ("grant", "issue", card, "--category", "finance", "--level", "2", "--name", "acme")
+    rehearsed = mip(keeper, *wish, "-o", out / "b.json", "--dry-run", "--json").succeeded()
+    assert rehearsed.json["dry_run"]
+    assert mip(keeper, "grant", "list", "--json").succeeded().json["grants"] == []
+    act = out / "act.json"
+    mip(keeper, *wish, "--relay", act, "--yes", "--json").succeeded()
+    mip(keeper, "grant", "refresh", "acme", "-o", out / "b.json").refused(2, "not on chain yet")
+    changed = out / "changed.json"
+    changed.write_bytes(act.read_bytes().replace(b'"chain_id": 31337', b'"chain_id": 31338'))
+    send = ("grant", "relay", "--key-file", institution.key_file)
+    institution.device.mip(*send, changed).refused(3, "changed or damaged")
+    institution.device.mip(*send, act, "--json").succeeded()
+    car = out / "b.car"
+    mip(keeper, "grant", "refresh", "acme", "-o", out / "b.json", "--car", car).succeeded()
+    assert institution.open(out / "b.json", car, "got").succeeded().json["records"] == 6

@@ -55,8 +55,11 @@ BUILT_IN: dict[str, Schema] = {
         subject=_SUBJECT,
         taken=_DATE,
         spec=_text(64),
-        template={**_list({"type": "integer", "minimum": -128, "maximum": 127}, 4096)},
-        photo=_text(),
+        template={
+            **_list({"type": "integer", "minimum": -128, "maximum": 127}, 4096),
+            "x-mip-identity": True,
+        },
+        photo=_who(),
     ),
     "social": _object(
         account=_who(),

@@ -27,14 +27,17 @@ _APPLICATION = 0x4D495041  # "MIPA"
 class SqliteStore:
     """The blocks of one archive in one file."""
 
-    def __init__(self, path: Path, uri: str) -> None:
-        self.path = path
+    def __init__(self, path: Path | None, uri: str) -> None:
+        """Open a file; without one a place that ends with the process, even when it is killed."""
+        self.path = path or Path("temporary")
         self._uri = uri
-        files.ensure_private_dir(path.parent)
-        if not path.exists():
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, files.PRIVATE_FILE))
+        if path is not None:
+            files.ensure_private_dir(path.parent)
+            if not path.exists():
+                os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, files.PRIVATE_FILE))
         try:
-            self._base = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
+            # SQLite deletes the file without a name as soon as it has opened it
+            self._base = sqlite3.connect(path or "", timeout=_PATIENCE, isolation_level=None)
             self._prepare()
         except sqlite3.Error as error:
             raise self._explain(error) from None
