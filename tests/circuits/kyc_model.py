@@ -126,6 +126,16 @@ def holds(predicate: dict[str, Any], values: dict[str, Value], today: datetime.d
     return bool(own >= wanted) if op == ">=" else bool(own <= wanted)
 
 
+def _meaning(row: dict[str, Any]) -> str:
+    """Name a predicate by what it says: a policy that says one thing twice is refused."""
+    if row["op"] in ("==", "in"):
+        members = row.get("members", [row.get("value")])
+        return f"{row['claim']} in {sorted(members, key=repr)}"
+    if "members" in row:
+        return f"{row['claim']} {row['op']} {sorted(row['members'], key=repr)}"
+    return f"{row['claim']} {row['op']} {row['value']}"
+
+
 def random_policy(
     rng: random.Random, values: dict[str, Value], today: datetime.date
 ) -> dict[str, Any]:
@@ -133,7 +143,7 @@ def random_policy(
     rows: dict[str, dict[str, Any]] = {}
     for _ in range(rng.randint(1, 4)):
         row = random_predicate(rng, values, today)
-        rows[repr(row)] = row
+        rows[_meaning(row)] = row
     count = len(rows)
     require = rng.choice(("all", "any", rng.randint(1, count)))
     return {
