@@ -5,7 +5,7 @@
 // Private: the private inputs of `kyc_predicate`; document[DIMENSION] (template of the photo on the
 //          document), documentSalt.
 // Assumes: what `kyc_predicate` assumes.
-// Cost: 27,390 at (20, 128, 14400, _, 7, 4, 19000, 8, 12, 3): kyc_predicate 24,936, document's range
+// Cost: 27,417 at (20, 128, 14400, _, 7, 4, 19000, 8, 12, 3): kyc_predicate 24,963, document's range
 //       1,024, match 1,038, hash 378, slot and flags 14. The domain stays 2^15.
 pragma circom 2.2.0;
 

@@ -10,8 +10,8 @@
 // Assumes: what `passport` assumes; the verifier adds a date it holds for today to the policy it
 //          means, and finds statement; it knows issuersRoot, non-zero, to be one of a registry that
 //          computes issuers' leaves itself.
-// Cost: 24,936 at (20, 128, 14400, _, 7, 4, 19000, 8, 12, 3): passport 8,175, revocation 3,240,
-//       dates 54, subject 264, digest 1,320, signature 4,213, issuer 2,416, predicates 4,280,
+// Cost: 24,963 at (20, 128, 14400, _, 7, 4, 19000, 8, 12, 3): passport 8,175, revocation 3,240,
+//       dates 81, subject 264, digest 1,320, signature 4,213, issuer 2,416, predicates 4,280,
 //       policy 978. With 6 public signals the domain is 2^15.
 pragma circom 2.2.0;
 
@@ -117,7 +117,10 @@ template KycPredicate(
     absence.node <== revocationNode;
     absence.bit <== revocationBit;
 
-    // 3: in force today
+    // 3: in force today, which is a day: the statement adds it to a hash, and with any number there a
+    // policy of one's own could be made to pass for every other
+    component day = Unsigned(27);
+    day.value <== today;
     component begun = Unsigned(27);
     begun.value <== today - issuedOn;
     component lasting = Unsigned(27);

@@ -2,8 +2,8 @@
 //
 // Public: none of its own.
 // Private: each template's inputs.
-// Assumes: CredentialDigest: both dates lie within 2^27 of a known date and nonce is below 2^24 by
-//          the caller: the gaps between them are wider, so that none spills into its neighbour.
+// Assumes: CredentialDigest: both dates lie within 2^27 of a number below 2^27 and nonce is below
+//          2^24 by the caller: the gaps are wider, so that none spills into its neighbour.
 // Cost: Subject 264, IssuerLeaf 264, CredentialDigest 1,320.
 pragma circom 2.2.0;
 

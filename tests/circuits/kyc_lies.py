@@ -94,6 +94,24 @@ def by_other_key(holder: KycHolder) -> Inputs:
     return holder.inputs() | nonce | {"response": found.response}
 
 
+def another_policy(holder: KycHolder) -> Inputs:
+    """Meet a policy of one's own on a "day" that makes its statement another policy's of today.
+
+    Whoever signs the credential, as anybody may who is an issuer, can sign any dates.
+    """
+    own = holder.but(required=0)
+    target = Policy(holder.schema, holder.predicates, holder.required, (1234,))
+    day = (target.commitment + TODAY - own.policy.commitment) % R
+    inputs = own.inputs()
+    groups = [compress(*own.claims[i : i + 4]) for i in (0, 4, 8)]
+    terms = (day + (day << 40) + (own.nonce << 80)) % R
+    head = compress(own.statement.subject, own.schema, terms, credentials.TAG_CREDENTIAL)
+    found = eddsa.sign(own.key, own.key.public, compress(*groups, head))
+    nonce = {"nonceX": found.nonce[0], "nonceY": found.nonce[1]}
+    dates = {"today": day, "issuedOn": day, "expiresOn": day}
+    return inputs | dates | nonce | {"response": found.response}
+
+
 def scalars(holder: KycHolder, torsion: Point) -> tuple[Point, int]:
     """Sign with a nonce that has a part outside the subgroup; return it and r + 8ha."""
     r = holder.rng.randrange(ORDER)
@@ -423,6 +441,7 @@ LIES: dict[str, Lie] = {
     "a key of order 4": Lie("key order", small_key(4)),
     "a key of order 8": Lie("key order", small_key(8)),
     # days
+    "a policy of one's own for another's": Lie("day", another_policy),
     "used before its first day": Lie(
         "begun", lambda h: h.but(required=0).inputs() | {"today": 20241231}
     ),
