@@ -65,7 +65,7 @@ def uses(link: Connection, bundle: Bundle) -> list[on_chain.GrantUsed]:
         if event.category != category:
             continue
         if isinstance(event, on_chain.GrantUsed):
-            if ours:
+            if ours and event.level >= r.level:  # a use for less opens nothing of this level
                 found.append(event)
         else:
             ours = isinstance(event, on_chain.GrantIssued) and event.receipt == r.id

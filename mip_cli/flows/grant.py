@@ -16,7 +16,7 @@ from mip_cli.config import Settings, public_file_mode
 from mip_cli.crypto import grant_access, grant_bundle
 from mip_cli.crypto.grant_access import AccessReceipt
 from mip_cli.crypto.grant_consent import ConsentReceipt
-from mip_cli.errors import FileInvalid, Negative, UsageFault, WrongChain
+from mip_cli.errors import AppUntrusted, FileInvalid, Negative, UsageFault, WrongChain
 from mip_cli.flows import connection, grant_run, grant_terms
 from mip_cli.flows.connection import Connection
 from mip_cli.flows.grant_run import GrantRun
@@ -191,11 +191,12 @@ def revoke(
             resealed = archive.reseal(record.category, progress)
         progress.step("changing keys")
         archive.commit()
+        run.settle(record.category)  # else who is out already would get the new keys
         others = archive.grants.live(record.category)
         bundles = {
             one.name: _bundle(run, one, None)
             for one in others
-            if one.state is GrantState.GRANTED and one.receipt.level
+            if one.state is GrantState.GRANTED and one.receipt.level and _has_its_key(run, one)
         }
         return Revoked(record, sent, resealed, bundles)
 
@@ -231,6 +232,7 @@ def refresh(
             raise Negative(f"the grant {name} has ended ({record.ended})")
         if (proof is None) != (record.receipt.level > 0):
             raise UsageFault("a bundle of level 0 has a proof, and no other has")
+        grant_terms.require_card(run.holding.link, record.card)
         archive.renew_view(record, rebuild=True)
         progress.step("making what the grantee can read")
         archive.commit()
@@ -372,6 +374,15 @@ def _now(run: GrantRun, record: GrantRecord) -> GrantRecord:
     if found is None:
         raise FileInvalid("the archive lost a grant that it had")
     return found
+
+
+def _has_its_key(run: GrantRun, record: GrantRecord) -> bool:
+    """Tell whether a grantee's contract still states the key that the grant is sealed to."""
+    try:
+        grant_terms.require_card(run.holding.link, record.card)
+    except AppUntrusted:
+        return False
+    return True
 
 
 def _bundle(run: GrantRun, record: GrantRecord, proof: str | None) -> bytes:

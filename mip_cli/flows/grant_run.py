@@ -151,7 +151,13 @@ class GrantRun:
         sender.settle(label, self.holding.progress)
         state = self.on_chain(record)
         prepared = record.state is book.GrantState.PREPARED
-        if state.receipt != record.id and (state.exists or not prepared):
+        if state.receipt != record.id and state.exists and prepared:
+            raise UsageFault(
+                "another grant stands in its place on chain, and an act of this one that was given "
+                "away may still be sent",
+                hint="revoke the one that stands: that stops both; then revoke this one",
+            )
+        if state.receipt != record.id and not prepared:
             return None
         sequence = state.sequence + 1
         payload = revoke_payload(r.grantee, r.purpose, r.category)

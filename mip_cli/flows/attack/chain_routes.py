@@ -11,16 +11,18 @@ from mip_cli.chain.faults import NodeRefused
 from mip_cli.chain.grants import MAX_LIFETIME, MAX_USES, PermissionGrants
 from mip_cli.chain.presentations import PRESENTATION, PRESENTATION_WORDS, purpose_hash
 from mip_cli.chain.reverts import translate
+from mip_cli.chain.rpc import call_object
 from mip_cli.chain.values import Call
 from mip_cli.crypto import grant_bundle, grant_signing
 from mip_cli.crypto.binding import word
-from mip_cli.errors import MipError
+from mip_cli.errors import ChainRefusal, CheckFailed, MipError
 from mip_cli.flows import connection
 from mip_cli.flows.attack.hoard import SELECTOR, Transaction
 from mip_cli.flows.attack.model import Grantee, Outcome, Route, Theft
 from mip_cli.flows.connection import Connection
 
 ACCESS = b"\x01" * 32  # any word
+_NONCE = 4  # of a presentation's words
 _GRANTEE, _PURPOSE, _CATEGORY, _LEVEL, _EXPIRES, _USES, _RECEIPT = range(7)
 
 
@@ -35,8 +37,16 @@ def _refusal(link: Connection, call: Call, sender: str, block: str = "latest") -
     try:
         link.rpc.eth_call(str(call.to), call.data, sender=sender, block=block)
     except NodeRefused as error:
-        return translate(error).message
+        return _reason(error)
     return None
+
+
+def _reason(error: NodeRefused) -> str:
+    """Return what a contract says; raise when it was not a contract that refused."""
+    found = translate(error)
+    if not isinstance(found, ChainRefusal) or not found.reason:
+        raise CheckFailed(f"an attempt failed by itself, which proves nothing: {found.message}")
+    return found.message
 
 
 def _use(
@@ -139,7 +149,9 @@ def _category(grantee: Grantee) -> bytes:
 def _elsewhere(theft: Theft) -> Outcome:
     """Show the holder's proof for one act to every other act that takes a proof."""
     issued, sender = theft.bank.issued, theft.bank.account.address
-    shown = b"".join(issued.arguments[-PRESENTATION_WORDS:])
+    presented = issued.arguments[-PRESENTATION_WORDS:]
+    shown = b"".join(presented)
+    first = b"".join([*presented[:_NONCE], word(0), *presented[_NONCE + 1 :]])  # as epochs count
     grantee, purpose, category = issued.arguments[:_LEVEL]
     reasons = {}
     with _grants(theft) as (link, grants):
@@ -157,7 +169,7 @@ def _elsewhere(theft: Theft) -> Outcome:
             ),
             "advance": Call(
                 link.epochs.address,
-                selector(f"advance(address,bytes32,{PRESENTATION})") + grantee + purpose + shown,
+                selector(f"advance(address,bytes32,{PRESENTATION})") + grantee + purpose + first,
             ),
             "anchor": Call(
                 address("ArchiveAnchor"),
@@ -200,15 +212,13 @@ def _expired(theft: Theft) -> Outcome:
     with _grants(theft) as (link, grants):
         call = grants.use(theft.bank.pseudonym, theft.bank.category, theft.bank.level, ACCESS)
         state = grants.grant_of(theft.bank.pseudonym, theft.bank.category)
-        request = {
-            "from": theft.bank.account.address,
-            "to": call.to,
-            "data": "0x" + call.data.hex(),
-        }
+        request = call_object(call.to, call.data, theft.bank.account.address)
+        # a second earlier it must work, else the refusal says nothing of the time
+        link.rpc.call("eth_call", request, "latest", {}, {"time": hex(state.expires - 1)})
         try:
             link.rpc.call("eth_call", request, "latest", {}, {"time": hex(state.expires)})
         except NodeRefused as error:
-            return Outcome(False, f"refused: {translate(error).message}")
+            return Outcome(False, f"refused: {_reason(error)}")
     return Outcome(True, "it went through")
 
 

@@ -20,6 +20,7 @@ from mip_cli.crypto.archive_blocks import BlockInvalid, read_links
 from mip_cli.crypto.archive_keys import ArchiveKey
 from mip_cli.crypto.cid import RAW, Link, codec_of
 from mip_cli.crypto.kdf import subkey
+from mip_cli.errors import CheckFailed
 
 CATEGORIES = (
     "identity",
@@ -61,8 +62,10 @@ class Keyring:
     def add(self, keys: Iterable[bytes]) -> None:
         """Take keys in, with all that derives from them by the labels of the protocol."""
         for key in keys:
-            if len(key) != KEY_BYTES or key in self.keys or len(self.keys) >= _MAX_KEYS:
+            if len(key) != KEY_BYTES or key in self.keys:
                 continue
+            if len(self.keys) >= _MAX_KEYS:
+                raise CheckFailed("there are more keys to try than this test takes")
             self.keys.add(key)
             self.keys.update(subkey(key, label) for label in _LABELS)
             self.keys.update(archive_keys.grantee_key(key, one) for one in self.receipts)
