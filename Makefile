@@ -39,8 +39,14 @@ demo: setup
 doctor: setup
 	$(BIN)/mip doctor
 
-.PHONY: test
-test: setup test-tools test-fast test-circuits test-contracts test-symbolic test-ape test-integration test-e2e
+# the fast ones first, then two groups beside each other: one computes, one waits for nodes
+.PHONY: test test-parts test-whole
+test: setup test-tools test-fast
+	$(MAKE) --no-print-directory -j2 --output-sync=line test-parts test-whole
+test-parts:
+	$(MAKE) --no-print-directory -j1 test-circuits test-contracts test-symbolic test-ape
+test-whole:
+	$(MAKE) --no-print-directory -j1 test-integration test-e2e
 
 .PHONY: test-tools
 test-tools: tests/node/node_modules/.installed

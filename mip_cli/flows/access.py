@@ -265,7 +265,10 @@ def _is_paid(
 def _verified(settings: Settings, bundle: Bundle, progress: Progress) -> verify.Verified | None:
     if bundle.proof is None:
         return None
-    return verify.verify_on_chain(settings, grant_terms.decode_proof(bundle.proof), progress)
+    shown, r = grant_terms.decode_proof(bundle.proof), bundle.receipt
+    if (shown.app, shown.purpose, shown.nullifier) != (r.grantee, r.purpose, r.pseudonym):
+        raise FileInvalid("the proof in the bundle is of another pseudonym, app or purpose")
+    return verify.verify_on_chain(settings, shown, progress)
 
 
 @contextmanager
