@@ -106,11 +106,19 @@ def remove_file(path: Path) -> None:
 
 def remove_leftovers(path: Path) -> int:
     """Delete temporary files that a killed writer of ``path`` left; return how many."""
-    prefix = _prefix(path)
-    with os.scandir(path.parent) as entries:
+    return _remove_dead(path.parent, _prefix(path))
+
+
+def remove_leftovers_in(folder: Path) -> int:
+    """Delete temporary files that killed writers of any file left in a folder; return how many."""
+    return _remove_dead(folder, "")
+
+
+def _remove_dead(folder: Path, prefix: str) -> int:
+    with os.scandir(folder) as entries:
         names = [entry.name for entry in entries]
     found = [name for name in names if name.startswith(prefix) and name.endswith(_TEMPORARY)]
-    return sum(_remove_if_dead(path.parent / name) for name in found)
+    return sum(_remove_if_dead(folder / name) for name in found)
 
 
 def read_bounded(path: Path, limit: int, *, what: str, follow_symlinks: bool = True) -> bytes:

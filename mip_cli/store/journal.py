@@ -69,6 +69,8 @@ class FileJournal:
         folder = files.ensure_private_dir(self._folder(intent.chain_id, intent.sender))
         path = folder / f"{intent.nonce:020d}-{intent.tx_hash.hex()}.json"
         with files.lock(folder / "entries", what=f"the journal of {intent.sender}"):
+            # whoever was killed while writing had another hash: nobody writes that name again
+            files.remove_leftovers_in(folder)
             records = list(_records(folder))
             if any(record.path == path for record in records):
                 return

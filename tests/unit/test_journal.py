@@ -165,6 +165,18 @@ def test_sending__one_process_at_a_time(journal):
             pass  # another chain has its own nonces
 
 
+def test_begin__of_another_transaction__clears_what_a_killed_writer_left(tmp_path):
+    child = os.fork()
+    if child == 0:
+        os.link = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        FileJournal(tmp_path).begin(intent())
+        os._exit(0)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    assert len(list(tmp_path.rglob("*.mip-tmp"))) == 1
+    FileJournal(tmp_path).begin(intent(body=b"\x02signed anew"))
+    assert list(tmp_path.rglob("*.mip-tmp")) == []
+
+
 def test_begin__killed_before_and_after(tmp_path):
     for after in (False, True):
         folder = tmp_path / str(after)
