@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
+import threading
 from collections.abc import Callable, Mapping
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Request, Response, request
@@ -130,11 +133,29 @@ def serve(app: Flask, port: int, ready: Callable[[int], None], *, max_body: int)
     Raises ``EnvironmentFault`` when the port is not to be had.
     """
     server = listen(app, port, max_body=max_body)
+    told: list[int] = []
+
+    def end(signum: int, frame: FrameType | None) -> None:
+        # the server's loop swallows what a handler of ours raises, unless it is this
+        told.append(signum)
+        raise SystemExit
+
+    before = signal.getsignal(signal.SIGTERM)
+    own = threading.current_thread() is threading.main_thread() and callable(before)
+    if own:
+        signal.signal(signal.SIGTERM, end)
     try:
         ready(int(server.effective_port))
         server.run()
+    except SystemExit:
+        if not told:
+            raise
     finally:
         server.close()
+        if own:
+            signal.signal(signal.SIGTERM, before)
+    if told and callable(before):
+        before(told[0], None)
 
 
 def listen(app: Flask, port: int, *, max_body: int, patience: float = REQUEST_SECONDS) -> Any:
