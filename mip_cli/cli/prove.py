@@ -23,8 +23,9 @@ from mip_cli.cli._options import (
 )
 from mip_cli.cli.kyc_prove import PolicyRun, credential_option, revocations_option
 from mip_cli.config import Settings
+from mip_cli.crypto import grant_card
 from mip_cli.errors import UsageFault
-from mip_cli.flows import guardian_asks, passport_file, proof_file
+from mip_cli.flows import grant_proof, grant_terms, guardian_asks, passport_file, proof_file
 from mip_cli.flows import prove as flow
 from mip_cli.flows import verify as verify_flow
 from mip_cli.flows.proof_file import AppCall
@@ -84,13 +85,19 @@ def _require_places(
         "mip prove --image now.jpg --app PassportVote --call 'vote(uint256)' --arg 1 -o proof.json",
         "mip prove --image now.jpg --app PassportVote --call 'vote(uint256)' --arg 1 --send",
         "mip prove --image now.jpg --app AgeGate --call 'enter()' --policy adult.json --send",
+        "mip prove --image now.jpg --grantee card.json -o proof.json",
     )
 )
 @click.option(
     "--app",
-    required=True,
     metavar="APP",
     help="Contract that asks for the proof: its address, or its name where the suite is deployed.",
+)
+@click.option(
+    "--grantee",
+    "card",
+    metavar="CARD",
+    help="An account instead, by its card: the proof for a grant of level 0.",
 )
 @_keys.image_option
 @click.option(
@@ -150,7 +157,8 @@ def _require_places(
 @with_settings
 def prove(
     settings: Settings,
-    app: str,
+    app: str | None,
+    card: str | None,
     image: Path | None,
     signature: str | None,
     arguments: tuple[str, ...],
@@ -185,7 +193,11 @@ def prove(
     Limits: whoever pays for the transaction is visible on chain. A proof shows knowledge of your
     secrets and a photo close to the enrolled one, not a living person.
     """
+    if (app is None) == (card is None):
+        raise UsageFault("to whom?", hint="add --app APP, or --grantee CARD")
     if policy is not None:
+        if app is None:
+            raise UsageFault("--policy goes with --app: an account has no policy on chain")
         if signature is None or payload is not None or public_out is not None:
             raise UsageFault("--policy goes with --call, without --payload and --public-out")
         kyc_prove.run(
@@ -224,18 +236,28 @@ def prove(
         raise UsageFault("--send needs the function to call", hint="add --call 'name(types)'")
     wanted = _kinds(kinds)
     passport_file.require(settings, passport_name)
-    payer = _payer.load(settings, key_file) if send or beneficiary is None else None
-    ask = flow.Ask(
-        app=flow.find_app(settings, app),
-        call=call,
-        payload=_payload(payload),
-        beneficiary=_beneficiary(beneficiary, payer),
-        nonce=nonce,
-        validity=validity,
-        newest_root=newest_root,
-    )
-    with _render.TerminalProgress(quiet=as_json) as progress:
-        consent = flow.prepare(settings, ask, progress)
+    payer = None
+    if card is not None:
+        if call is not None or payload is not None or beneficiary is not None or nonce:
+            raise UsageFault("what an account gets is bound to its card, and to nothing else")
+        found = grant_terms.read_card(_io.read_input(card, grant_card.FORM.limit, what="card"))
+        with _render.TerminalProgress(quiet=as_json) as progress:
+            consent = grant_proof.prepare(
+                settings, found, progress, validity=validity, newest_root=newest_root
+            )
+    else:
+        payer = _payer.load(settings, key_file) if send or beneficiary is None else None
+        ask = flow.Ask(
+            app=flow.find_app(settings, str(app)),
+            call=call,
+            payload=_payload(payload),
+            beneficiary=_beneficiary(beneficiary, payer),
+            nonce=nonce,
+            validity=validity,
+            newest_root=newest_root,
+        )
+        with _render.TerminalProgress(quiet=as_json) as progress:
+            consent = flow.prepare(settings, ask, progress)
     # also with --json: nobody agrees to what he has not seen
     click.echo(_proofs.consent_text(consent, wanted), err=True)
     _io.confirm("Make this proof?", yes)

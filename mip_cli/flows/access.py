@@ -30,7 +30,14 @@ from mip_cli.errors import (
     UsageFault,
     WrongSecret,
 )
-from mip_cli.flows import access_chain, access_source, connection, grant_terms, verify
+from mip_cli.flows import (
+    access_chain,
+    access_source,
+    connection,
+    grant_proof,
+    grant_terms,
+    verify,
+)
 from mip_cli.flows.access_source import Source
 from mip_cli.flows.connection import Connection
 from mip_cli.flows.sending import Purse
@@ -207,7 +214,7 @@ def open_bundle(
             progress.step("looking for the blocks")
             for _ in walk.reachable(store, bundle.view):
                 pass  # a view that is not all there is found out before a use is spent
-        proof = _verified(settings, bundle, progress)
+        proof = grant_proof.verified(settings, bundle, progress)
         receipt, sent = access_chain.use(
             settings, link, grantee, bundle, earlier, accesses, purse, progress
         )
@@ -260,15 +267,6 @@ def _is_paid(
         return True
     contract = grantee.content.card.kind is GranteeKind.CONTRACT
     return contract and bool(access_chain.unclaimed(link, bundle, accesses))
-
-
-def _verified(settings: Settings, bundle: Bundle, progress: Progress) -> verify.Verified | None:
-    if bundle.proof is None:
-        return None
-    shown, r = grant_terms.decode_proof(bundle.proof), bundle.receipt
-    if (shown.app, shown.purpose, shown.nullifier) != (r.grantee, r.purpose, r.pseudonym):
-        raise FileInvalid("the proof in the bundle is of another pseudonym, app or purpose")
-    return verify.verify_on_chain(settings, shown, progress)
 
 
 @contextmanager

@@ -219,6 +219,8 @@ def refresh(
     with grant_run.opened(settings, passport, factors, progress, clock=clock) as run:
         archive = run.session.archive
         record = archive.grants.require(name)
+        if proof is not None:
+            grant_terms.require_proof(record.card, proof)
         run.settle(record.category)
         record = _now(run, record)
         if record.state is GrantState.PREPARED:

@@ -14,8 +14,10 @@ from mip_cli.crypto import grant_card
 from mip_cli.crypto.grant_card import Card, GranteeKind
 from mip_cli.crypto.grant_consent import MAX_LEVEL
 from mip_cli.errors import AppUntrusted, ChainRefusal, UsageFault, WrongChain
-from mip_cli.flows import connection, predicate_file, proof_file
+from mip_cli.flows import connection, policy_file, proof_file
 from mip_cli.flows.connection import Connection
+from mip_cli.flows.policy_file import PolicyFile
+from mip_cli.flows.proof_file import ProofFile
 from mip_cli.progress import Progress
 from mip_cli.store.archive.grants import NAME
 from mip_cli.store.archive.manifest import require_category
@@ -124,17 +126,32 @@ def _require_terms(wish: Wish) -> None:
     if (wish.proof is None) != (wish.level > 0):
         raise UsageFault(
             "a grant of level 0 is a proof, and only such a grant has one",
-            hint="make it with mip prove or mip kyc prove, then add --proof FILE",
+            hint="make it with mip prove --app or --grantee, then add --proof FILE",
         )
     if wish.proof is not None:
-        shown = decode_proof(wish.proof)
-        if shown.app != wish.card.address:
-            raise UsageFault("the proof is for another app than the grantee")
+        require_proof(wish.card, wish.proof)
 
 
-def decode_proof(text: str) -> proof_file.ProofFile:
-    """Return what a proof file of either kind is bound to; raise ``FileInvalid``."""
+def require_proof(card: Card, text: str) -> None:
+    """Raise unless a proof is made for the grantee of a card; it is not verified here."""
+    bound = bound_of(decode_proof(text))
+    if (bound.chain_id, bound.app) != (card.chain_id, card.address):
+        raise UsageFault("the proof is for another app than the grantee")
+    if bound.purpose != card.purpose:
+        raise UsageFault("the proof is for another purpose than the grantee's")
+    if card.kind is GranteeKind.ACCOUNT and bound.payload != card.key_hash:
+        raise UsageFault(
+            "the proof is not bound to the grantee's key",
+            hint="make it with mip prove --grantee CARD",
+        )
+
+
+def decode_proof(text: str) -> ProofFile | PolicyFile:
+    """Read a proof of ``mip prove``, with credentials or without; raise ``FileInvalid``."""
     data = text.encode()
-    if b'"credential"' in data:
-        return predicate_file.decode(data).bound
-    return proof_file.decode(data)
+    return policy_file.decode(data) if b'"credential"' in data else proof_file.decode(data)
+
+
+def bound_of(shown: ProofFile | PolicyFile) -> ProofFile:
+    """Return the values that a proof of either kind is bound to."""
+    return shown.bound if isinstance(shown, PolicyFile) else shown

@@ -16,6 +16,7 @@ from mip_cli.errors import ProofInvalid, UsageFault, WrongChain
 from mip_cli.flows import connection
 from mip_cli.flows.passport_keys import CIRCUIT
 from mip_cli.flows.proof_file import ProofFile
+from mip_cli.models import Request
 from mip_cli.progress import Progress
 from mip_cli.units import MAX_DEADLINE
 from mip_cli.zk.artifacts import load_key
@@ -81,12 +82,18 @@ def verify_offline(
 
 
 def verify_on_chain(
-    settings: Settings, file: ProofFile, progress: Progress, *, clock: Clock | None = None
+    settings: Settings,
+    file: ProofFile,
+    progress: Progress,
+    *,
+    asked: Request | None = None,
+    clock: Clock | None = None,
 ) -> Verified:
     """Check offline, then ask the registry what it would answer the app now.
 
     The root must be one that the registry's own events lead to, and the answer the proof's own
     pseudonym; a node that lies about all of it consistently cannot be told from an honest one.
+    ``asked`` is what the proof is for where no contract says it, as of a plain account.
     Raises ``WrongChain`` for another chain or registry, ``ProofInvalid`` when the app asks for
     another purpose, ``ChainRefusal`` with the registry's reason. Whether the app has seen the
     nullifier before is the app's own state.
@@ -99,7 +106,9 @@ def verify_on_chain(
                 f"the proof is for chain {file.chain_id} and registry {file.registry}, "
                 f"this node serves chain {link.chain_id} with {link.registry.address}"
             )
-        asked = App(link.rpc, file.app).request(link.chain_id, file.payload)
+        asked = asked or App(link.rpc, file.app).request(link.chain_id, file.payload)
+        if (asked.app, asked.payload) != (file.app, file.payload):
+            raise ProofInvalid("the proof was made for another app or act")
         if asked.purpose != file.purpose:
             raise ProofInvalid("the app states another purpose than the proof was made for")
         tree = connection.tree(settings, link, progress)
