@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from document_lies import LIES, SLOT, DocumentHolder, entries
@@ -33,9 +34,9 @@ def small_holder(small_document: Forge) -> DocumentHolder:
     return DocumentHolder(parameters_of(small_document.circuit))
 
 
-def adult(holder: DocumentHolder, **changes: object) -> DocumentHolder:
+def adult(holder: DocumentHolder, **changes: Any) -> DocumentHolder:
     predicate = holder.predicate(0, DATE, AGE_18, relative=True)
-    return DocumentHolder(holder.parameters, predicates=(predicate,), required=1, **changes)  # type: ignore[arg-type]
+    return DocumentHolder(holder.parameters, predicates=(predicate,), required=1, **changes)
 
 
 TRUE: dict[str, Callable[[DocumentHolder], DocumentHolder]] = {

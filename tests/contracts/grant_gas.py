@@ -47,7 +47,7 @@ class Granting:
         """Send a call and return the tree of its calls."""
         receipt = self.suite.sent(call.transact({"gas": 2_000_000}))
         wanted = [Web3.to_hex(receipt["transactionHash"]), {"tracer": "callTracer"}]
-        answer = self.w3.provider.make_request("debug_traceTransaction", wanted)  # type: ignore[arg-type]
+        answer = self.w3.provider.make_request("debug_traceTransaction", wanted)
         return dict(answer["result"])
 
     def executed(self, call: Any) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import boa
@@ -241,8 +242,8 @@ def test_grantee__two_uses_in_one_call_are_two(grants: Grants) -> None:
     grantee.twice(grants.address, NULLIFIER, FINANCE)
     assert grants.state()[3] == 1
     before = grants.state()
-    act = lambda: grantee.twice(grants.address, NULLIFIER, FINANCE)  # noqa: E731
-    assert refusal(act) == "grants: grant is used up"
+    reason = refusal(lambda: grantee.twice(grants.address, NULLIFIER, FINANCE))
+    assert reason == "grants: grant is used up"
     assert grants.state() == before  # neither of the two
     grantee.once(grants.address, NULLIFIER, FINANCE)
     assert grants.state()[3] == 0
@@ -262,7 +263,7 @@ def test_grantee__reentering_changes_nothing(suite: Deployment, act: int) -> Non
     again = grants.shown(terms)
     assert grants.grant(terms, again) == ""
     held = (NULLIFIER, FINANCE, 0)
-    use = lambda: grants.contract.use(*held, bytes(32), sender=terms.grantee)  # noqa: E731
+    use = partial(grants.contract.use, *held, bytes(32), sender=terms.grantee)
     assert refusal(use) == ""
     assert refusal(lambda: grants.contract.check(*held, sender=terms.grantee)) == ""
     revoked = grants.shown_revoke(terms.grantee)

@@ -198,8 +198,7 @@ def test_grant__another_chain_or_deployment__reverts(grants: Grants) -> None:
     terms = Terms()
     elsewhere = load("PermissionGrants.vy").deploy(*_addresses(grants.suite))
     shown = grants.shown(terms)
-    act = lambda: elsewhere.grant(terms.abi(), shown.abi())  # noqa: E731
-    assert refusal(act) == NOT_VALID
+    assert refusal(lambda: elsewhere.grant(terms.abi(), shown.abi())) == NOT_VALID
     # the digest alone of another contract or chain
     assert grants.grant(terms, contract=elsewhere.address) == NOT_VALID
     assert grants.grant(terms, chain_id=31338) == NOT_VALID
@@ -374,11 +373,10 @@ def test_revoke__proof_of_something_else__reverts(grants: Grants) -> None:
     # nor a revocation of another deployment
     elsewhere = load("PermissionGrants.vy").deploy(*_addresses(grants.suite))
     fresh = changed(good)
-    act = lambda: elsewhere.revoke(GRANTEE, keccak(text=PURPOSE), FINANCE, fresh.abi())  # noqa: E731
-    assert refusal(act) == STALE
+    revoked = (GRANTEE, keccak(text=PURPOSE), FINANCE)
+    assert refusal(lambda: elsewhere.revoke(*revoked, fresh.abi())) == STALE
     first = grants.shown_revoke(nonce=1)
-    act = lambda: elsewhere.revoke(GRANTEE, keccak(text=PURPOSE), FINANCE, first.abi())  # noqa: E731
-    assert refusal(act) == NOT_VALID
+    assert refusal(lambda: elsewhere.revoke(*revoked, first.abi())) == NOT_VALID
     assert grants.use() is None
 
 
