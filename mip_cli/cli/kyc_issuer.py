@@ -223,7 +223,6 @@ def revoke(
 
 
 @issuer.command("suspend", epilog=example("mip kyc issuer suspend --yes"))
-@click.option("--resume", is_flag=True, help="End a suspension instead.")
 @name_option
 @password_file_option
 @_payer.payer_options
@@ -235,7 +234,6 @@ def revoke(
 @_purse.may_rehearse
 def suspend(
     settings: Settings,
-    resume: bool,
     name: str,
     password_file: str | None,
     key_file: Path | None,
@@ -243,10 +241,13 @@ def suspend(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Stop every credential of this issuer at once, such as when its key was stolen."""
+    """Stop every credential of this issuer at once, such as when its key was stolen.
+
+    `mip kyc issuer resume` puts it back.
+    """
     if not dry_run:
-        _io.confirm("Put the issuer back?" if resume else "Stop all its credentials?", yes)
-    set_suspended(settings, name, password_file, key_file, not resume, dry_run, as_json)
+        _io.confirm("Stop all its credentials?", yes)
+    set_suspended(settings, name, password_file, key_file, True, dry_run, as_json)
 
 
 def set_suspended(

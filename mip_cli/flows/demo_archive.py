@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets as system
-import shutil
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,7 +24,7 @@ from mip_cli.flows import (
     verify,
 )
 from mip_cli.flows.demo_photos import Photos
-from mip_cli.flows.demo_stage import Narrator, Scene, Stage, own_chain
+from mip_cli.flows.demo_stage import Narrator, Scene, Stage, giving, machine, own_chain
 from mip_cli.flows.grant_terms import Wish
 from mip_cli.flows.passport_file import Factors
 from mip_cli.flows.proof_file import AppCall
@@ -116,12 +114,7 @@ class _Story:
         return self.folder / "store"
 
     def _device(self, name: str) -> Settings:
-        here = self.stage.settings
-        place = here.with_flags(data_dir=self.folder / name)
-        known = place.data_dir / "deployments"
-        if not known.exists():
-            shutil.copytree(here.data_dir / "deployments", known)  # where the contracts stand
-        return place
+        return machine(self.stage.settings, self.folder, name)
 
     def _send(self, label: str, call: Call) -> int:
         with connection.connect(self.stage.settings) as link:
@@ -154,7 +147,7 @@ class _Story:
             place, NAME, self._factors, progress, create=f"folder:{store}"
         ) as session:
             for path, record in records.items():
-                give = _giving(json.dumps(record).encode())
+                give = giving(json.dumps(record).encode())
                 archive.put_file(session, category, None, path, None, progress, stdin=give)
 
     def state_keys(self) -> tuple[str, dict[str, object]]:
@@ -247,7 +240,3 @@ class _Story:
         gas = done.transaction.gas_used if done.transaction else None
         outcome = "new keys, old blocks deleted; what the lender has read is not recalled"
         return outcome, {"encrypted anew": done.resealed, "gas": gas}
-
-
-def _giving(data: bytes) -> Callable[[int], bytes]:
-    return lambda _: data

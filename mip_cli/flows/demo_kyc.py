@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets as system
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -35,7 +34,7 @@ from mip_cli.flows import (
 )
 from mip_cli.flows.credential_file import Revocations
 from mip_cli.flows.demo_photos import Photos
-from mip_cli.flows.demo_stage import Narrator, Scene, Stage, own_chain
+from mip_cli.flows.demo_stage import Narrator, Scene, Stage, machine, own_chain
 from mip_cli.flows.kyc import HeldView
 from mip_cli.flows.passport_file import Factors
 from mip_cli.flows.policy_file import PolicyFile
@@ -170,11 +169,7 @@ class _Story:
     @property
     def city(self) -> Settings:
         """Settings of the issuer's machine."""
-        place = self.stage.settings.with_flags(data_dir=self.folder / "city")
-        known = self.stage.settings.data_dir / "deployments"
-        if not (place.data_dir / "deployments").exists():
-            shutil.copytree(known, place.data_dir / "deployments")  # where the contracts stand
-        return place
+        return machine(self.stage.settings, self.folder, "city")
 
     def _image(self, name: str) -> Path:
         # a photo serves as another of the same person where there is one only

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets as system
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,7 +33,7 @@ from mip_cli.flows import (
     void,
 )
 from mip_cli.flows.demo_photos import Photos
-from mip_cli.flows.demo_stage import Narrator, Scene, Stage, own_chain
+from mip_cli.flows.demo_stage import Narrator, Scene, Stage, machine, own_chain
 from mip_cli.flows.passport_file import Factors
 from mip_cli.flows.proof_file import AppCall, ProofFile
 from mip_cli.flows.recover_status import Step
@@ -130,11 +129,7 @@ class _Story:
         return self._device("clean")
 
     def _device(self, name: str) -> Settings:
-        place = self.here.with_flags(data_dir=self.folder / name)
-        known = self.here.data_dir / "deployments"
-        if not (place.data_dir / "deployments").exists():
-            shutil.copytree(known, place.data_dir / "deployments")  # where the contracts stand
-        return place
+        return machine(self.here, self.folder, name)
 
     @property
     def _purse(self) -> Purse:

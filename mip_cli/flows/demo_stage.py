@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import tempfile
 import time
@@ -72,6 +73,19 @@ class Stage:
     def _end(self, scene: Scene) -> None:
         self.scenes.append(scene)
         self.narrator.scene(scene)
+
+
+def machine(settings: Settings, folder: Path, name: str) -> Settings:
+    """Return settings of another machine that knows where the contracts stand, and no more."""
+    place = settings.with_flags(data_dir=folder / name)
+    if not (place.data_dir / "deployments").exists():
+        shutil.copytree(settings.data_dir / "deployments", place.data_dir / "deployments")
+    return place
+
+
+def giving(data: bytes) -> Callable[[int], bytes]:
+    """Return what ``archive.put_file`` reads from, as from a pipe."""
+    return lambda _: data
 
 
 @contextmanager

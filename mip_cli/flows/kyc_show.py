@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mip_cli.config import Settings
-from mip_cli.crypto import commitments
 from mip_cli.crypto.dates import date_of_day, day_of
 from mip_cli.crypto.policy_text import PolicyText
 from mip_cli.crypto.quad_tree import QuadTree
@@ -33,6 +32,7 @@ from mip_cli.flows.prove import (
     Consent,
     Keys,
     act_of,
+    bound_file,
     remember,
     require_kinds,
     require_same_place,
@@ -156,23 +156,7 @@ def show(
     seconds["prove"] = time.perf_counter() - started
     # before the proof leaves: what is granted under a pseudonym must be found again
     remembered = remember(opened.unlocked, request)
-    bound = ProofFile(
-        proof=proofs[0],
-        circuit=artifacts.circuit.name,
-        verifying_key=artifacts.key_hash,
-        chain_id=request.chain_id,
-        registry=consent.registry,
-        app=request.app,
-        purpose=request.purpose,
-        payload=request.payload,
-        level=bare.level,
-        root=way.root,
-        nullifier=commitments.nullifier(bare.secret, bare.anchor, request.scope),
-        beneficiary=action.beneficiary,
-        nonce=action.nonce,
-        deadline=action.deadline,
-        call=ask.call,
-    )
+    bound = bound_file(proofs[0], artifacts, consent, bare, action)
     return Shown(
         bound,
         tuple(fit.part for fit in fits),

@@ -8,14 +8,12 @@ from typing import Any
 
 from mip_cli.chain.abi import parse_address
 from mip_cli.chain.predicates import PolicyPresentation, PredicatePresentation
-from mip_cli.crypto import jsontext
 from mip_cli.crypto.dates import date_of_day
 from mip_cli.crypto.field import R
 from mip_cli.crypto.policy_app import PARTS
 from mip_cli.crypto.policy_document import AppPolicyText, parse_app_policy
-from mip_cli.errors import FileInvalid, MipError
-from mip_cli.flows import proof_file
-from mip_cli.flows.predicate_file import MAX_BYTES, read_day, read_root
+from mip_cli.flows import predicate_file, proof_file
+from mip_cli.flows.predicate_file import read_day, read_root
 from mip_cli.flows.proof_file import ProofFile
 from mip_cli.units import Address
 from mip_cli.zk.proof import Proof, parse_proof
@@ -103,20 +101,7 @@ def decode(data: bytes) -> PolicyFile:
 
     The proofs are not verified here; ``ProofInvalid`` says that their points are malformed.
     """
-    if len(data) > MAX_BYTES:
-        raise FileInvalid(f"the proof file is larger than {MAX_BYTES} bytes")
-    try:
-        document = jsontext.parse(data)
-        if not isinstance(document, dict):
-            raise ValueError("it is not a proof with its bindings")
-        extra = document.pop("credential", None)
-        if not isinstance(extra, dict) or set(extra) != _FIELDS:
-            raise ValueError("it says nothing of an app's policy")
-        return _read(document, extra)
-    except MipError:
-        raise
-    except (ValueError, TypeError, KeyError) as error:
-        raise FileInvalid(f"the proof file cannot be read: {error}") from error
+    return predicate_file.read(data, _FIELDS, "it says nothing of an app's policy", _read)
 
 
 def _read(document: dict[str, Any], extra: dict[str, Any]) -> PolicyFile:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from mip_cli.chain.abi import parse_address
 from mip_cli.chain.predicates import PredicatePresentation
@@ -21,6 +22,8 @@ from mip_cli.units import Address
 MAX_BYTES = 192 * 1024
 _MAX_DAY = 2_932_896
 _FIELDS = {"policy", "gate", "issuers", "issuers_root", "day"}
+
+File = TypeVar("File")
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,19 @@ def encode(file: PredicateFile) -> bytes:
 
 def decode(data: bytes) -> PredicateFile:
     """Read the file; raise ``FileInvalid`` unless every member is there, known and canonical."""
+    return read(data, _FIELDS, "it says nothing of a credential", _read)
+
+
+def read(
+    data: bytes,
+    fields: set[str],
+    otherwise: str,
+    build: Callable[[dict[str, Any], dict[str, Any]], File],
+) -> File:
+    """Read a proof file with the member ``credential`` of some fields; ``otherwise`` it is none.
+
+    Raises ``FileInvalid`` for what ``build`` cannot read.
+    """
     if len(data) > MAX_BYTES:
         raise FileInvalid(f"the proof file is larger than {MAX_BYTES} bytes")
     try:
@@ -75,9 +91,9 @@ def decode(data: bytes) -> PredicateFile:
         if not isinstance(document, dict):
             raise ValueError("it is not a proof with its bindings")
         extra = document.pop("credential", None)
-        if not isinstance(extra, dict) or set(extra) != _FIELDS:
-            raise ValueError("it says nothing of a credential")
-        return _read(document, extra)
+        if not isinstance(extra, dict) or set(extra) != fields:
+            raise ValueError(otherwise)
+        return build(document, extra)
     except MipError:
         raise
     except (ValueError, TypeError, KeyError) as error:

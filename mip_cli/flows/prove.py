@@ -32,7 +32,9 @@ from mip_cli.store import keyfile
 from mip_cli.store.keyfile import Unlocked
 from mip_cli.store.secrets_codec import MAX_PSEUDONYMS, PassportStatus, Pseudonym
 from mip_cli.units import MAX_DEADLINE, Address
-from mip_cli.zk.artifacts import load_circuit, require_fit
+from mip_cli.zk.artifacts import CircuitArtifacts, load_circuit, require_fit
+from mip_cli.zk.passport_inputs import PassportWitness
+from mip_cli.zk.proof import Proof
 from mip_cli.zk.prover import Prover, choose_prover
 
 ZERO_ADDRESS = Address("0x" + "0" * 40)
@@ -220,9 +222,22 @@ def prove(
     seconds["prove"] = time.perf_counter() - started
     # before the proof leaves: what is granted under a pseudonym must be found again
     remembered = remember(opened.unlocked, request)
-    file = ProofFile(
+    file = bound_file(proof, artifacts, consent, witness, action)
+    return Proved(file, prover.name, _distance(opened, keys.kinds), seconds, remembered)
+
+
+def bound_file(
+    proof: Proof,
+    artifacts: CircuitArtifacts,
+    consent: Consent,
+    witness: PassportWitness,
+    act: Action,
+) -> ProofFile:
+    """Return a proof with all that it is bound to."""
+    request = consent.request
+    return ProofFile(
         proof=proof,
-        circuit=CIRCUIT,
+        circuit=artifacts.circuit.name,
         verifying_key=artifacts.key_hash,
         chain_id=request.chain_id,
         registry=consent.registry,
@@ -232,12 +247,11 @@ def prove(
         level=witness.level,
         root=witness.root,
         nullifier=commitments.nullifier(witness.secret, witness.anchor, request.scope),
-        beneficiary=action.beneficiary,
-        nonce=action.nonce,
-        deadline=action.deadline,
-        call=ask.call,
+        beneficiary=act.beneficiary,
+        nonce=act.nonce,
+        deadline=act.deadline,
+        call=consent.ask.call,
     )
-    return Proved(file, prover.name, _distance(opened, keys.kinds), seconds, remembered)
 
 
 def require_kinds(keys: Keys, level: int) -> None:

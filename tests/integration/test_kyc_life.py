@@ -94,7 +94,7 @@ def test_credential__from_issue_to_revocation(world: World) -> None:
     assert suspended["status"] == "suspended"
     assert "issuer is suspended" in world.prove(spare, "-o", "y.json", *listed_now, code=1)
     assert not (world.folder / "y.json").exists()
-    world.mip("issuer", "suspend", "--resume", "--yes", issuer=True)
+    world.mip("issuer", "resume", "--yes", issuer=True)
     world.prove(spare, "-o", "y.json", *listed_now)
 
     # what lies on the holder's disk is sealed

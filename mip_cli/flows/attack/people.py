@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,7 @@ from mip_cli.crypto.cid import Link
 from mip_cli.flows import access, archive, enroll, grant, passport_file
 from mip_cli.flows.attack.hoard import put_in_place
 from mip_cli.flows.demo_photos import Photos
+from mip_cli.flows.demo_stage import giving
 from mip_cli.flows.grant_terms import Wish
 from mip_cli.flows.passport_file import Factors
 from mip_cli.flows.passport_keys import keys_of
@@ -29,15 +30,6 @@ DAY = 24 * 60 * 60
 LIFETIME = 30 * DAY
 USES = 20
 _FUNDS = hex(10**18)
-
-
-def machine(settings: Settings, folder: Path, name: str) -> Settings:
-    """Return settings of another machine that knows where the contracts stand, and nothing else."""
-    place = settings.with_flags(data_dir=folder / name)
-    known = settings.data_dir / "deployments"
-    if not (place.data_dir / "deployments").exists():
-        shutil.copytree(known, place.data_dir / "deployments")
-    return place
 
 
 def funded(rpc: RpcClient) -> Signer:
@@ -93,7 +85,7 @@ class Person:
                     path,
                     kind,
                     self.progress,
-                    stdin=_giving(text.encode()),
+                    stdin=giving(text.encode()),
                 )
 
     def session(self, *, create: bool = False) -> AbstractContextManager[archive.Session]:
@@ -200,7 +192,3 @@ class Party:
             return self.read()
         finally:
             self.store = own
-
-
-def _giving(data: bytes) -> Callable[[int], bytes]:
-    return lambda _: data

@@ -17,8 +17,8 @@ from mip_cli.crypto.cid import Link
 from mip_cli.flows import archive, archive_anchor, demo_photos, dev, prove, verify, void
 from mip_cli.flows.attack.hoard import Hoard, Transaction, put_in_place
 from mip_cli.flows.attack.model import Grantee, Marks, Theft, Victims
-from mip_cli.flows.attack.people import Party, Person, funded, machine
-from mip_cli.flows.demo_stage import own_chain
+from mip_cli.flows.attack.people import Party, Person, funded
+from mip_cli.flows.demo_stage import machine, own_chain
 from mip_cli.flows.sending import Purse
 from mip_cli.progress import Progress
 
