@@ -15,8 +15,8 @@ from mip_cli.cli._options import (
     with_settings,
 )
 from mip_cli.config import Settings
-from mip_cli.flows import passport_file
-from mip_cli.flows.passport_file import Factors
+from mip_cli.flows.passport import passport_file
+from mip_cli.flows.passport.passport_file import Factors
 
 
 def opens_archive(command: Any) -> Any:

@@ -9,7 +9,7 @@ from mip_cli.cli import _io
 from mip_cli.crypto.grant_card import GranteeKind
 from mip_cli.crypto.grant_consent import LEVELS, NOT_RECALLED, ConsentReceipt
 from mip_cli.errors import UsageFault
-from mip_cli.flows.grant import Consent
+from mip_cli.flows.grants.grant import Consent
 
 _SPAN = re.compile(r"([1-9][0-9]{0,8})([mhd])")
 _SECONDS = {"m": 60, "h": 3600, "d": 86_400}

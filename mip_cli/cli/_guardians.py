@@ -13,9 +13,10 @@ from mip_cli.chain.values import Receipt
 from mip_cli.cli import _io, _keys
 from mip_cli.config import Settings
 from mip_cli.crypto.forms import MAX_BYTES
-from mip_cli.flows import guardian_asks, passport_file
-from mip_cli.flows.guardian_asks import Gathered
-from mip_cli.flows.passport_file import Factors
+from mip_cli.flows.guardian import guardian_asks
+from mip_cli.flows.guardian.guardian_asks import Gathered
+from mip_cli.flows.passport import passport_file
+from mip_cli.flows.passport.passport_file import Factors
 from mip_cli.store.guardian_codec import SetRecord
 
 VOICE = "compare these words by voice with the person you think it is from"

@@ -12,7 +12,7 @@ import click
 
 from mip_cli.cli import _io
 from mip_cli.crypto.people import PeopleSecret
-from mip_cli.flows.passport_file import Factors
+from mip_cli.flows.passport.passport_file import Factors
 
 image_option = click.option(
     "--image",

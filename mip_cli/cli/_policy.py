@@ -9,7 +9,7 @@ from mip_cli.crypto import jsontext
 from mip_cli.crypto.policy_document import AppPolicyText, parse_app_policy
 from mip_cli.crypto.policy_text import MAX_POLICY_BYTES, PolicyText
 from mip_cli.errors import FileInvalid
-from mip_cli.flows.kyc_prove import AppConsent
+from mip_cli.flows.kyc.kyc_prove import AppConsent
 from mip_cli.models import Kind
 
 

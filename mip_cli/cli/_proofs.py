@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from mip_cli.chain.values import Receipt
 from mip_cli.cli import _io, _render
-from mip_cli.flows.proof_file import ProofFile
-from mip_cli.flows.prove import Consent
+from mip_cli.flows.passport.proof_file import ProofFile
+from mip_cli.flows.passport.prove import Consent
 from mip_cli.models import Kind
 
 LEVELS = {

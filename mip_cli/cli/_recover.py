@@ -9,7 +9,7 @@ import click
 from mip_cli.chain.registry import PassportStatus
 from mip_cli.cli import _io
 from mip_cli.cli._guardians import moment, when
-from mip_cli.flows.recover_status import Standing, Step
+from mip_cli.flows.recovery.recover_status import Standing, Step
 from mip_cli.flows.spans import duration
 
 

@@ -22,9 +22,9 @@ from mip_cli.crypto import grant_access
 from mip_cli.crypto.grant_card import Card, GranteeKind
 from mip_cli.crypto.grant_kem import Kem
 from mip_cli.errors import UsageFault
-from mip_cli.flows import access as flow
-from mip_cli.flows import prove as prove_flow
-from mip_cli.flows.access import Accessed, Source
+from mip_cli.flows.grants import access as flow
+from mip_cli.flows.grants.access import Accessed, Source
+from mip_cli.flows.passport import prove as prove_flow
 from mip_cli.store import grantees
 
 INIT_SCHEMA = "mip.access.init/1"

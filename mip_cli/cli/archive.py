@@ -12,7 +12,7 @@ from mip_cli.cli import _archive, _io, _render, archive_log, archive_transfer
 from mip_cli.cli._options import example, force_option, yes_option
 from mip_cli.config import Settings
 from mip_cli.errors import UsageFault
-from mip_cli.flows import archive as flow
+from mip_cli.flows.archive import archive_records as flow
 from mip_cli.store.archive.manifest import JSON_TYPE, Record
 
 PUT_SCHEMA = "mip.archive.put/1"

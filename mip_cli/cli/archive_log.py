@@ -19,11 +19,11 @@ from mip_cli.cli._options import (
 )
 from mip_cli.config import Settings
 from mip_cli.errors import UsageFault
-from mip_cli.flows import archive as flow
-from mip_cli.flows import archive_anchor, archive_proof
-from mip_cli.flows import prove as prove_flow
-from mip_cli.flows import verify as verify_flow
-from mip_cli.flows.archive_anchor import Standing, Verified
+from mip_cli.flows.archive import archive_anchor, archive_proof
+from mip_cli.flows.archive import archive_records as flow
+from mip_cli.flows.archive.archive_anchor import Standing, Verified
+from mip_cli.flows.passport import prove as prove_flow
+from mip_cli.flows.passport import verify as verify_flow
 from mip_cli.models import Kind
 from mip_cli.store.archive.log import LogEntry
 

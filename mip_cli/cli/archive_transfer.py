@@ -10,9 +10,9 @@ from mip_cli.cli import _archive, _io, _render
 from mip_cli.cli._options import example, force_option
 from mip_cli.config import Settings
 from mip_cli.errors import UsageFault
-from mip_cli.flows import archive as flow
-from mip_cli.flows import archive_transfer
-from mip_cli.flows.archive_transfer import Moved
+from mip_cli.flows.archive import archive_records as flow
+from mip_cli.flows.archive import archive_transfer
+from mip_cli.flows.archive.archive_transfer import Moved
 
 EXPORT_SCHEMA = "mip.archive.export/1"
 IMPORT_SCHEMA = "mip.archive.import/1"

@@ -11,9 +11,9 @@ from mip_cli.cli._failure import print_line
 from mip_cli.cli._options import example, json_option, with_settings
 from mip_cli.config import Settings
 from mip_cli.errors import CheckFailed
-from mip_cli.flows import demo as passport_chapter
-from mip_cli.flows import demo_archive, demo_kyc, demo_recovery
-from mip_cli.flows.demo_stage import Narrator, Scene
+from mip_cli.flows.demo import demo_archive, demo_kyc, demo_recovery
+from mip_cli.flows.demo import demo_passport as passport_chapter
+from mip_cli.flows.demo.demo_stage import Narrator, Scene
 from mip_cli.progress import Progress
 
 SCHEMA = "mip.demo/1"

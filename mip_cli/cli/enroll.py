@@ -16,8 +16,8 @@ from mip_cli.cli._options import (
     with_settings,
 )
 from mip_cli.config import Settings
-from mip_cli.flows import enroll as flow
-from mip_cli.flows import passport_file
+from mip_cli.flows.passport import enroll as flow
+from mip_cli.flows.passport import passport_file
 
 SCHEMA = "mip.enroll/1"
 

@@ -25,9 +25,9 @@ from mip_cli.config import Settings
 from mip_cli.crypto import grant_bundle, grant_card, grant_consent
 from mip_cli.crypto.grant_consent import NOT_RECALLED
 from mip_cli.errors import FileInvalid, UsageFault
-from mip_cli.flows import grant as flow
-from mip_cli.flows import grant_page, grant_relay
-from mip_cli.flows.grant import Issued
+from mip_cli.flows.grants import grant as flow
+from mip_cli.flows.grants import grant_page, grant_relay
+from mip_cli.flows.grants.grant import Issued
 from mip_cli.flows.sending import Rehearsed
 
 ISSUE_SCHEMA = "mip.grant.issue/1"

@@ -12,9 +12,9 @@ from mip_cli.config import Settings
 from mip_cli.crypto import grant_bundle, grant_consent
 from mip_cli.crypto.grant_consent import ConsentReceipt
 from mip_cli.errors import FileInvalid, PermissionAbsent
-from mip_cli.flows import grant as flow
-from mip_cli.flows import grant_page
-from mip_cli.flows.grant import Standing
+from mip_cli.flows.grants import grant as flow
+from mip_cli.flows.grants import grant_page
+from mip_cli.flows.grants.grant import Standing
 
 LIST_SCHEMA = "mip.grant.list/1"
 CHECK_SCHEMA = "mip.grant.check/1"

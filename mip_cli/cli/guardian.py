@@ -22,8 +22,9 @@ from mip_cli.cli.guardian_asks import answer, ask, cancel
 from mip_cli.cli.guardian_sets import remove, set_guardians
 from mip_cli.cli.guardianship import accept, check, keep
 from mip_cli.config import Settings
-from mip_cli.flows import guardian_acts, guardians, guardianship, passport_file
-from mip_cli.flows.guardian_acts import Overview
+from mip_cli.flows.guardian import guardian_acts, guardians, guardianship
+from mip_cli.flows.guardian.guardian_acts import Overview
+from mip_cli.flows.passport import passport_file
 from mip_cli.flows.spans import duration
 
 

@@ -23,9 +23,10 @@ from mip_cli.cli._options import (
 from mip_cli.cli.guardianship import chosen, read_password
 from mip_cli.config import Settings
 from mip_cli.errors import UsageFault
-from mip_cli.flows import approvals, guardian_acts, guardian_answers, guardian_asks, passport_file
-from mip_cli.flows.guardian_answers import Question
-from mip_cli.flows.guardian_documents import Cancellation, Recovery
+from mip_cli.flows.guardian import approvals, guardian_acts, guardian_answers, guardian_asks
+from mip_cli.flows.guardian.guardian_answers import Question
+from mip_cli.flows.guardian.guardian_documents import Cancellation, Recovery
+from mip_cli.flows.passport import passport_file
 
 SHOWN = (
     "the account that pays is shown on chain as one that guards this passport; use an account that "

@@ -22,9 +22,9 @@ from mip_cli.cli._options import (
 )
 from mip_cli.config import Settings
 from mip_cli.errors import UsageFault
-from mip_cli.flows import guardians
-from mip_cli.flows.guardians import Draft, Wish
-from mip_cli.flows.passport_file import Factors
+from mip_cli.flows.guardian import guardians
+from mip_cli.flows.guardian.guardians import Draft, Wish
+from mip_cli.flows.passport.passport_file import Factors
 
 
 @click.command("set", epilog=example("mip guardian set --card ben.json --card eve.json -o ."))

@@ -17,8 +17,8 @@ from mip_cli.cli._options import (
 )
 from mip_cli.config import Settings
 from mip_cli.errors import CheckFailed, UsageFault
-from mip_cli.flows import guardianship
-from mip_cli.flows.guardianship import Guarded, PartState
+from mip_cli.flows.guardian import guardianship
+from mip_cli.flows.guardian.guardianship import Guarded, PartState
 from mip_cli.store.guardianships import NAME
 
 CHECK_SCHEMA = "mip.guardian.check/1"

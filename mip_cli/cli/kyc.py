@@ -30,9 +30,9 @@ from mip_cli.config import Settings
 from mip_cli.crypto.policy_document import EXAMPLE_APP_POLICY
 from mip_cli.crypto.policy_text import EXAMPLE_POLICY, EXAMPLE_SCHEMA
 from mip_cli.errors import UsageFault
-from mip_cli.flows import kyc as flow
-from mip_cli.flows import passport_file
-from mip_cli.flows.passport_file import Opened
+from mip_cli.flows.kyc import kyc_held as flow
+from mip_cli.flows.passport import passport_file
+from mip_cli.flows.passport.passport_file import Opened
 from mip_cli.store.credentials import MAX_CREDENTIAL
 
 POLICY_SCHEMA = "mip.kyc.policy.show/2"

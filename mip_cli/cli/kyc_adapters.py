@@ -11,7 +11,7 @@ from mip_cli.cli import _io, _render, kyc_view
 from mip_cli.config import Settings
 from mip_cli.crypto import jsontext
 from mip_cli.errors import FileInvalid, UsageFault
-from mip_cli.flows.passport_file import Opened
+from mip_cli.flows.passport.passport_file import Opened
 
 IMPORT_SCHEMA = "mip.kyc.import.foreign/1"
 MAX_KEYS = 64 * 1024

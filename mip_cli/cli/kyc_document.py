@@ -20,8 +20,8 @@ from mip_cli.cli.kyc_issuer import read_claims, read_schema
 from mip_cli.cli.kyc_self import days_option
 from mip_cli.config import Settings
 from mip_cli.errors import UsageFault
-from mip_cli.flows import document as flow
-from mip_cli.flows import passport_file
+from mip_cli.flows.kyc import document as flow
+from mip_cli.flows.passport import passport_file
 
 DOCUMENT_SCHEMA = "mip.kyc.document/1"
 

@@ -19,7 +19,7 @@ from mip_cli.cli._options import (
 from mip_cli.config import Settings
 from mip_cli.crypto.claims import date_text
 from mip_cli.errors import UsageFault
-from mip_cli.flows import passport_file
+from mip_cli.flows.passport import passport_file
 
 if TYPE_CHECKING:
     from mip_cli.http.fetch import Offered

@@ -18,7 +18,7 @@ from mip_cli.cli._options import (
 from mip_cli.cli.kyc_issuer import name_option, open_issuer, read_claims, read_schema
 from mip_cli.config import Settings
 from mip_cli.errors import UsageFault
-from mip_cli.flows import kyc_issuer, offers
+from mip_cli.flows.kyc import kyc_issuer, offers
 from mip_cli.store import issuers as store
 
 OFFER_SCHEMA = "mip.kyc.issuer.offer/1"

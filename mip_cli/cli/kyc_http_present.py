@@ -23,12 +23,13 @@ from mip_cli.config import Settings
 from mip_cli.crypto import jsontext
 from mip_cli.crypto.policy_text import MAX_POLICY_BYTES, PolicyText, parse_policy
 from mip_cli.errors import FileInvalid, UsageFault
-from mip_cli.flows import credential_file, kyc_prove, passport_file
-from mip_cli.flows import prove as passport_flow
+from mip_cli.flows.kyc import credential_file, kyc_prove
+from mip_cli.flows.passport import passport_file
+from mip_cli.flows.passport import prove as passport_flow
 from mip_cli.models import Kind
 
 if TYPE_CHECKING:
-    from mip_cli.flows.web_proofs import WebConsent
+    from mip_cli.flows.kyc.web_proofs import WebConsent
 
 PRESENT_SCHEMA = "mip.kyc.present/1"
 SERVE_SCHEMA = "mip.kyc.verifier.serve/1"
@@ -68,7 +69,7 @@ def present(
     You are told first what is asked, and which address gets the answer: that address is all that
     is known of who asks. Look at it, and only go on if you began this there yourself.
     """
-    from mip_cli.flows import web_proofs
+    from mip_cli.flows.kyc import web_proofs
     from mip_cli.http import present as flow
 
     listed = None
@@ -225,8 +226,8 @@ def serve(
     shown the request elsewhere can answer it. It listens on 127.0.0.1 alone: put what ends TLS in
     front of it.
     """
-    from mip_cli.flows import web_proofs
-    from mip_cli.flows.web_requests import Requests
+    from mip_cli.flows.kyc import web_proofs
+    from mip_cli.flows.kyc.web_requests import Requests
     from mip_cli.http.server import origin_for
     from mip_cli.http.server import serve as run
     from mip_cli.http.verifier import MAX_BODY, verifier_app

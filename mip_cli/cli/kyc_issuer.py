@@ -23,9 +23,9 @@ from mip_cli.config import Settings
 from mip_cli.crypto import jsontext
 from mip_cli.crypto.claims import MAX_SCHEMA_BYTES, ClaimValue, Schema, parse_schema
 from mip_cli.errors import FileInvalid, UsageFault
-from mip_cli.flows import credential_file
-from mip_cli.flows import kyc_issuer as flow
-from mip_cli.flows.kyc_issuer import IssuerView
+from mip_cli.flows.kyc import credential_file
+from mip_cli.flows.kyc import kyc_issuer as flow
+from mip_cli.flows.kyc.kyc_issuer import IssuerView
 from mip_cli.store import issuers as store
 from mip_cli.store.issuers import Opened
 

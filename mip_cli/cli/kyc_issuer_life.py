@@ -28,9 +28,9 @@ from mip_cli.cli.kyc_issuer import (
 from mip_cli.config import Settings
 from mip_cli.crypto.forms import element
 from mip_cli.errors import UsageFault
-from mip_cli.flows import credential_file, kyc_issuer
-from mip_cli.flows import kyc_issuer_life as flow
-from mip_cli.flows.proof_file import checked_address
+from mip_cli.flows.kyc import credential_file, kyc_issuer
+from mip_cli.flows.kyc import kyc_issuer_life as flow
+from mip_cli.flows.passport.proof_file import checked_address
 from mip_cli.store import issuers as store
 
 ROTATE_SCHEMA = "mip.kyc.issuer.rotate/1"

@@ -25,19 +25,14 @@ from mip_cli.config import Settings
 from mip_cli.crypto.claims import date_text
 from mip_cli.crypto.dates import date_of_day
 from mip_cli.errors import UsageFault
-from mip_cli.flows import (
-    credential_file,
-    guardian_asks,
-    kyc_prove,
-    kyc_verify,
-    passport_file,
-    policy_file,
-)
-from mip_cli.flows import prove as passport_flow
-from mip_cli.flows.credential_file import Revocations
-from mip_cli.flows.policy_file import PolicyFile
-from mip_cli.flows.predicate_file import MAX_BYTES
-from mip_cli.flows.proof_file import AppCall, checked_address
+from mip_cli.flows.guardian import guardian_asks
+from mip_cli.flows.kyc import credential_file, kyc_prove, kyc_verify, policy_file
+from mip_cli.flows.kyc.credential_file import Revocations
+from mip_cli.flows.kyc.policy_file import PolicyFile
+from mip_cli.flows.kyc.predicate_file import MAX_BYTES
+from mip_cli.flows.passport import passport_file
+from mip_cli.flows.passport import prove as passport_flow
+from mip_cli.flows.passport.proof_file import AppCall, checked_address
 from mip_cli.models import Kind
 from mip_cli.units import Address
 

@@ -17,8 +17,9 @@ from mip_cli.cli._options import (
 )
 from mip_cli.cli.kyc_issuer import read_claims, read_schema
 from mip_cli.config import Settings
-from mip_cli.flows import kyc_issuer, passport_file
-from mip_cli.flows import self_attest as flow
+from mip_cli.flows.kyc import kyc_issuer
+from mip_cli.flows.kyc import self_attest as flow
+from mip_cli.flows.passport import passport_file
 
 ATTEST_SCHEMA = "mip.kyc.attest/1"
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from mip_cli.cli import _io, _render
 from mip_cli.crypto.claims import date_text
-from mip_cli.flows.credential_file import Credential
-from mip_cli.flows.kyc import HeldView
+from mip_cli.flows.kyc.credential_file import Credential
+from mip_cli.flows.kyc.kyc_held import HeldView
 
 
 def summary(held: HeldView) -> tuple[str, str, str]:

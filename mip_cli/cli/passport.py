@@ -19,8 +19,8 @@ from mip_cli.cli.passport_backup import export, import_backup, sheet
 from mip_cli.cli.passport_keys import revoke, rotate
 from mip_cli.cli.void import void
 from mip_cli.config import Settings
-from mip_cli.flows import passport_file
-from mip_cli.flows.passport_file import PassportView
+from mip_cli.flows.passport import passport_file
+from mip_cli.flows.passport.passport_file import PassportView
 from mip_cli.store.device import Place
 
 LIST_SCHEMA = "mip.passport.list/1"

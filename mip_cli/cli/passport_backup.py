@@ -21,11 +21,11 @@ from mip_cli.cli._options import (
 from mip_cli.config import Settings
 from mip_cli.crypto.cid import Cid, cid_of
 from mip_cli.errors import UsageFault
-from mip_cli.flows import backup as flow
-from mip_cli.flows import passport_file
-from mip_cli.flows import sheet as sheet_flow
-from mip_cli.flows.backup import Backup, Imported
-from mip_cli.flows.locator import format_locator
+from mip_cli.flows.passport import passport_file
+from mip_cli.flows.recovery import backup as flow
+from mip_cli.flows.recovery import sheet as sheet_flow
+from mip_cli.flows.recovery.backup import Backup, Imported
+from mip_cli.flows.recovery.locator import format_locator
 from mip_cli.store.blocks import BlockStore
 from mip_cli.store.ipfs import IpfsNode
 

@@ -18,10 +18,10 @@ from mip_cli.cli._options import (
 )
 from mip_cli.config import Settings
 from mip_cli.errors import UsageFault
-from mip_cli.flows import passport_file
-from mip_cli.flows import revoke as revoke_flow
-from mip_cli.flows import rotate as flow
-from mip_cli.flows.passport_file import Factors
+from mip_cli.flows.passport import passport_file
+from mip_cli.flows.passport import revoke as revoke_flow
+from mip_cli.flows.passport import rotate as flow
+from mip_cli.flows.passport.passport_file import Factors
 
 ROTATE_SCHEMA = "mip.passport.rotate/1"
 REVOKE_SCHEMA = "mip.passport.revoke/1"

@@ -25,10 +25,12 @@ from mip_cli.cli.kyc_prove import PolicyRun, credential_option, revocations_opti
 from mip_cli.config import Settings
 from mip_cli.crypto import grant_card
 from mip_cli.errors import UsageFault
-from mip_cli.flows import grant_proof, grant_terms, guardian_asks, passport_file, proof_file
-from mip_cli.flows import prove as flow
-from mip_cli.flows import verify as verify_flow
-from mip_cli.flows.proof_file import AppCall
+from mip_cli.flows.grants import grant_proof, grant_terms
+from mip_cli.flows.guardian import guardian_asks
+from mip_cli.flows.passport import passport_file, proof_file
+from mip_cli.flows.passport import prove as flow
+from mip_cli.flows.passport import verify as verify_flow
+from mip_cli.flows.passport.proof_file import AppCall
 from mip_cli.models import Kind
 from mip_cli.units import Address
 

@@ -22,15 +22,9 @@ from mip_cli.cli._options import (
 from mip_cli.cli.recover_veto import cancel, watch
 from mip_cli.config import Settings
 from mip_cli.errors import UsageFault
-from mip_cli.flows import (
-    approvals,
-    recover_finish,
-    recover_status,
-    recover_steps,
-)
-from mip_cli.flows import (
-    recover as flow,
-)
+from mip_cli.flows.guardian import approvals
+from mip_cli.flows.recovery import recover as flow
+from mip_cli.flows.recovery import recover_finish, recover_status, recover_steps
 
 new_image_option = click.option(
     "--image",

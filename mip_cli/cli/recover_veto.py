@@ -20,8 +20,8 @@ from mip_cli.cli._options import (
 )
 from mip_cli.config import Settings
 from mip_cli.errors import UsageFault
-from mip_cli.flows import recover_veto
-from mip_cli.flows.recover_veto import Threat
+from mip_cli.flows.recovery import recover_veto
+from mip_cli.flows.recovery.recover_veto import Threat
 
 
 @click.command(epilog=example("mip recover watch --image now.jpg --json"))

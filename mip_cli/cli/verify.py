@@ -9,8 +9,8 @@ import click
 from mip_cli.cli import _io, _payer, _proofs, _render
 from mip_cli.cli._options import example, json_option, rpc_option, with_settings
 from mip_cli.config import Settings
-from mip_cli.flows import proof_file
-from mip_cli.flows import verify as flow
+from mip_cli.flows.passport import proof_file
+from mip_cli.flows.passport import verify as flow
 
 SCHEMA = "mip.verify/1"
 

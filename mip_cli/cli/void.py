@@ -19,8 +19,8 @@ from mip_cli.cli._options import (
     yes_option,
 )
 from mip_cli.config import Settings
-from mip_cli.flows import prove as prove_flow
-from mip_cli.flows import void as flow
+from mip_cli.flows.passport import prove as prove_flow
+from mip_cli.flows.passport import void as flow
 
 
 @click.command(epilog=example("mip passport void --image now.jpg", "mip passport void --app Vault"))

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 from mip_cli.crypto import jsontext
 from mip_cli.endpoint import Endpoint, Watchdog, parse_endpoint
 from mip_cli.errors import ConfigInvalid, EnvironmentFault, Negative, NetworkDown, UsageFault
-from mip_cli.flows.web_app import origin_of
+from mip_cli.flows.kyc.web_app import origin_of
 
 TIMEOUT: Final = 30.0
 """Seconds from connecting to the last byte."""

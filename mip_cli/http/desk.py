@@ -7,9 +7,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mip_cli.flows import kyc_issuer, offers
-from mip_cli.flows.demo_kyc import Desk
-from mip_cli.flows.kyc import HeldView
+from mip_cli.flows.demo.demo_kyc import Desk
+from mip_cli.flows.kyc import kyc_issuer, offers
+from mip_cli.flows.kyc.kyc_held import HeldView
 from mip_cli.http import fetch
 from mip_cli.http.issuer import issuer_app
 from mip_cli.http.server import LOOPBACK

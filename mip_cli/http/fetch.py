@@ -12,11 +12,12 @@ from mip_cli.config import Settings
 from mip_cli.crypto import jsontext
 from mip_cli.crypto.forms import element
 from mip_cli.errors import CredentialInvalid, UsageFault
-from mip_cli.flows import credential_file, kyc
-from mip_cli.flows.credential_file import REQUEST
-from mip_cli.flows.kyc import HeldView
-from mip_cli.flows.offers import FORMAT, GRANT, PROOF_TYPE, SCHEME, Fault, configuration_id
-from mip_cli.flows.passport_file import Opened
+from mip_cli.flows.kyc import credential_file
+from mip_cli.flows.kyc import kyc_held as kyc
+from mip_cli.flows.kyc.credential_file import REQUEST
+from mip_cli.flows.kyc.kyc_held import HeldView
+from mip_cli.flows.kyc.offers import FORMAT, GRANT, PROOF_TYPE, SCHEME, Fault, configuration_id
+from mip_cli.flows.passport.passport_file import Opened
 from mip_cli.http.client import ServerRefused, Web, printable
 from mip_cli.progress import Progress
 from mip_cli.store.fetches import Fetch, Fetches

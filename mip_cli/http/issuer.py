@@ -8,8 +8,8 @@ import re
 from flask import Flask, Response, abort, request
 
 from mip_cli.crypto.claims import Schema
-from mip_cli.flows import credential_file
-from mip_cli.flows.offers import (
+from mip_cli.flows.kyc import credential_file
+from mip_cli.flows.kyc.offers import (
     FORMAT,
     GRANT,
     PROOF_TYPE,

@@ -14,11 +14,11 @@ from mip_cli.chain.abi import parse_address
 from mip_cli.crypto import jsontext
 from mip_cli.crypto.policy_text import parse_policy
 from mip_cli.errors import MipError, UsageFault
-from mip_cli.flows import predicate_file
-from mip_cli.flows.offers import FORMAT
-from mip_cli.flows.predicate_file import PredicateFile
-from mip_cli.flows.web_app import CLIENT_PREFIX, WebRequest
-from mip_cli.flows.web_proofs import Terms, WebAsk
+from mip_cli.flows.kyc import predicate_file
+from mip_cli.flows.kyc.offers import FORMAT
+from mip_cli.flows.kyc.predicate_file import PredicateFile
+from mip_cli.flows.kyc.web_app import CLIENT_PREFIX, WebRequest
+from mip_cli.flows.kyc.web_proofs import Terms, WebAsk
 from mip_cli.http.client import Web, checked, printable
 
 WHAT = "the service"

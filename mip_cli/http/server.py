@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 
 from mip_cli.crypto import jsontext
 from mip_cli.errors import EnvironmentFault, UsageFault
-from mip_cli.flows.offers import Fault, Refused
+from mip_cli.flows.kyc.offers import Fault, Refused
 from mip_cli.http.client import Web
 
 if TYPE_CHECKING:

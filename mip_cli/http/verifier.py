@@ -13,9 +13,9 @@ from flask import Flask, Response, abort, request
 from mip_cli.crypto import jsontext
 from mip_cli.crypto.claims import date_text
 from mip_cli.crypto.dates import date_of_day
-from mip_cli.flows.offers import FORMAT, Fault, Refused
-from mip_cli.flows.web_proofs import Terms, WebAsk, WebVerified
-from mip_cli.flows.web_requests import LIFE, Outcome, Requests
+from mip_cli.flows.kyc.offers import FORMAT, Fault, Refused
+from mip_cli.flows.kyc.web_proofs import Terms, WebAsk, WebVerified
+from mip_cli.flows.kyc.web_requests import LIFE, Outcome, Requests
 from mip_cli.http.server import Log, answer, bearer, form, make_app
 
 MAX_BODY = 128 * 1024

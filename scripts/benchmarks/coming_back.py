@@ -11,8 +11,8 @@ from benchmarks.common import Context, Figures, cpu_seconds, seconds
 from benchmarks.devchain import DevChain, fresh_chain
 from benchmarks.shell import Shell
 from mip_cli.chain.recovery import CHANGE_DELAY, DELAY
-from mip_cli.flows import demo_photos
-from mip_cli.flows.demo_photos import Photos
+from mip_cli.flows.demo import demo_photos
+from mip_cli.flows.demo.demo_photos import Photos
 
 GUARDIANS = ("ben", "cleo", "dan")
 THRESHOLD = 2

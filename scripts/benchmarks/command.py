@@ -10,8 +10,8 @@ from pathlib import Path
 from benchmarks.common import Context, Figures, Memory, cpu_seconds, median_seconds, seconds
 from benchmarks.devchain import DevChain, fresh_chain
 from benchmarks.shell import Shell
-from mip_cli.flows import demo_photos
-from mip_cli.flows.demo_photos import Photos
+from mip_cli.flows.demo import demo_photos
+from mip_cli.flows.demo.demo_photos import Photos
 
 RUNS = 5
 _ACT = ("--app", "PassportVote", "--call", "vote(uint256)", "--arg", "1", "--yes", "--json")

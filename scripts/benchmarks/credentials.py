@@ -36,8 +36,8 @@ from mip_cli.crypto.dates import date_of_day, day_of
 from mip_cli.crypto.eddsa import SigningKey
 from mip_cli.crypto.policy_document import EXAMPLE_APP_POLICY, parse_app_policy
 from mip_cli.crypto.policy_text import EXAMPLE_POLICY, EXAMPLE_SCHEMA, PolicyText
-from mip_cli.flows import credential_file, kyc_issuer
-from mip_cli.flows.credential_file import Request, Revocations
+from mip_cli.flows.kyc import credential_file, kyc_issuer
+from mip_cli.flows.kyc.credential_file import Request, Revocations
 from mip_cli.models import Presentation
 from mip_cli.progress import Silent
 from mip_cli.store import issuers as store

@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.common import Context, Figures
-from mip_cli.flows import demo_photos
 from mip_cli.flows import face as flow
+from mip_cli.flows.demo import demo_photos
 from mip_cli.progress import Silent
 
 RUNS = 7

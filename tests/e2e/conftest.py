@@ -28,9 +28,10 @@ from mip_cli.chain.registry import Registry
 from mip_cli.chain.rpc import RpcClient
 from mip_cli.chain.tx import Sender
 from mip_cli.config import Settings, find_checkout, load_settings
-from mip_cli.flows import demo_photos, passport_file
+from mip_cli.flows.demo import demo_photos
 from mip_cli.flows.deploy import load_deployment
-from mip_cli.flows.passport_file import Factors, Opened
+from mip_cli.flows.passport import passport_file
+from mip_cli.flows.passport.passport_file import Factors, Opened
 from mip_cli.progress import Silent
 from mip_cli.store import device as device_store
 from mip_cli.store.journal import FileJournal

@@ -14,8 +14,9 @@ from typing import Any
 
 from mip_cli.chain.devnet import developer_signer
 from mip_cli.crypto import shamir
-from mip_cli.flows import demo_photos, recover
-from mip_cli.flows.guardian_files import PART, open_part
+from mip_cli.flows.demo import demo_photos
+from mip_cli.flows.guardian.guardian_files import PART, open_part
+from mip_cli.flows.recovery import recover
 from mip_cli.progress import Silent
 from mip_cli.store import guardianships
 from tests.e2e.conftest import Chain, Device, Holder, Result, Seen, new_device

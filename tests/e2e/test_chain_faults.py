@@ -215,7 +215,7 @@ def test_deadline__passed__is_refused_offline_with_its_reason(
     import time
 
     from mip_cli.errors import ProofInvalid
-    from mip_cli.flows import proof_file, prove, verify
+    from mip_cli.flows.passport import proof_file, prove, verify
     from mip_cli.progress import Silent
 
     settings, silent = holder.device.settings, Silent()

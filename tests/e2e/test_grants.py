@@ -15,7 +15,7 @@ from mip_cli.chain.devnet import DEVELOPER, developer_signer
 from mip_cli.chain.tx import Sender
 from mip_cli.chain.values import Call
 from mip_cli.crypto.binding import keccak256
-from mip_cli.flows import demo_photos
+from mip_cli.flows.demo import demo_photos
 from mip_cli.store.journal import FileJournal
 from tests.e2e.conftest import Chain, Device, Holder, Result, new_device, new_holder
 

@@ -17,8 +17,9 @@ from mip_cli.chain.tx import Sender
 from mip_cli.chain.values import Call
 from mip_cli.crypto import grant_bundle
 from mip_cli.crypto.binding import keccak256
-from mip_cli.flows import demo_photos, grant_run
-from mip_cli.flows.passport_file import Factors
+from mip_cli.flows.demo import demo_photos
+from mip_cli.flows.grants import grant_run
+from mip_cli.flows.passport.passport_file import Factors
 from mip_cli.progress import Silent
 from mip_cli.store.journal import FileJournal
 from mip_cli.units import Address

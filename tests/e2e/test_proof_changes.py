@@ -15,7 +15,7 @@ from mip_cli.chain.abi import pack_words, selector
 from mip_cli.chain.devnet import node_binary
 from mip_cli.crypto.field import P, R
 from mip_cli.errors import ProofInvalid
-from mip_cli.flows import proof_file
+from mip_cli.flows.passport import proof_file
 from mip_cli.zk import verifier
 from mip_cli.zk.artifacts import load_key
 from mip_cli.zk.proof import parse_proof

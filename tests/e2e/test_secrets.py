@@ -104,7 +104,8 @@ def test_python_api__does_all_of_it_warm(
 ) -> None:
     """Enrol, prove, verify and send by the flows alone, in one process without a terminal."""
     from mip_cli.chain.devnet import developer_signer
-    from mip_cli.flows import connection, enroll, passport_file, proof_file, prove, verify
+    from mip_cli.flows import connection
+    from mip_cli.flows.passport import enroll, passport_file, proof_file, prove, verify
     from mip_cli.models import Kind
     from mip_cli.progress import Silent
 

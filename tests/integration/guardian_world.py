@@ -14,29 +14,19 @@ from mip_cli.chain.epochs import PseudonymEpochs
 from mip_cli.chain.presentations import LeafOpening
 from mip_cli.chain.recovery import Recovery, RecoveryState
 from mip_cli.config import Settings
-from mip_cli.flows import (
-    demo_photos,
-    enroll,
-    guardian_acts,
-    guardian_answers,
-    guardians,
-    guardianship,
-    passport_file,
-    prove,
-    recover,
-    recover_finish,
-    recover_steps,
-    verify,
-)
-from mip_cli.flows.guardians import Draft, Wish
-from mip_cli.flows.locator import Locator, format_locator
-from mip_cli.flows.passport_file import Factors
-from mip_cli.flows.passport_keys import keys_of
-from mip_cli.flows.proof_file import AppCall
-from mip_cli.flows.recover import Begun, StartRequest
-from mip_cli.flows.recover_finish import Recovered
-from mip_cli.flows.recover_status import Standing
-from mip_cli.flows.recover_steps import ContinueRequest
+from mip_cli.flows.demo import demo_photos
+from mip_cli.flows.guardian import guardian_acts, guardian_answers, guardians, guardianship
+from mip_cli.flows.guardian.guardians import Draft, Wish
+from mip_cli.flows.passport import enroll, passport_file, prove, verify
+from mip_cli.flows.passport.passport_file import Factors
+from mip_cli.flows.passport.passport_keys import keys_of
+from mip_cli.flows.passport.proof_file import AppCall
+from mip_cli.flows.recovery import recover, recover_finish, recover_steps
+from mip_cli.flows.recovery.locator import Locator, format_locator
+from mip_cli.flows.recovery.recover import Begun, StartRequest
+from mip_cli.flows.recovery.recover_finish import Recovered
+from mip_cli.flows.recovery.recover_status import Standing
+from mip_cli.flows.recovery.recover_steps import ContinueRequest
 from mip_cli.flows.sending import Purse
 from mip_cli.models import Kind
 from mip_cli.progress import Silent

@@ -15,7 +15,8 @@ import pytest
 
 from mip_cli.chain.devnet import developer_signer
 from mip_cli.crypto.policy_text import EXAMPLE_POLICY, EXAMPLE_SCHEMA
-from mip_cli.flows import demo_photos, enroll
+from mip_cli.flows.demo import demo_photos
+from mip_cli.flows.passport import enroll
 from mip_cli.progress import Silent
 
 if TYPE_CHECKING:

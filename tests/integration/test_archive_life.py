@@ -18,22 +18,15 @@ from mip_cli.chain.reverts import AnchorRefusal
 from mip_cli.config import Settings
 from mip_cli.crypto import archive_proof
 from mip_cli.errors import ProofInvalid, UsageFault, WrongChain
-from mip_cli.flows import archive as flow
-from mip_cli.flows import (
-    archive_anchor,
-    archive_transfer,
-    demo_photos,
-    passport_file,
-    prove,
-    verify,
-)
-from mip_cli.flows import (
-    archive_proof as proofs,
-)
-from mip_cli.flows.archive import Session
-from mip_cli.flows.archive_anchor import ArchiveForked, ArchiveRolledBack, Plan, Standing
-from mip_cli.flows.archive_transfer import ArchiveOlder
-from mip_cli.flows.passport_file import Factors
+from mip_cli.flows.archive import archive_anchor, archive_transfer
+from mip_cli.flows.archive import archive_proof as proofs
+from mip_cli.flows.archive import archive_records as flow
+from mip_cli.flows.archive.archive_anchor import ArchiveForked, ArchiveRolledBack, Plan, Standing
+from mip_cli.flows.archive.archive_records import Session
+from mip_cli.flows.archive.archive_transfer import ArchiveOlder
+from mip_cli.flows.demo import demo_photos
+from mip_cli.flows.passport import passport_file, prove, verify
+from mip_cli.flows.passport.passport_file import Factors
 from mip_cli.progress import Silent
 from mip_cli.store.archive.log import Act
 from tests.integration.test_passport_life import PASSWORD, enrolled_holder

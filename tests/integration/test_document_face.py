@@ -16,8 +16,8 @@ from mip_cli.chain.deploy import Part, deploy
 from mip_cli.chain.deployments import DOCUMENT_GATE, GATE
 from mip_cli.chain.suite import parse_compiled
 from mip_cli.crypto.policy_document import parse_app_policy
-from mip_cli.flows import demo_photos
-from mip_cli.flows.document import SCHEMA
+from mip_cli.flows.demo import demo_photos
+from mip_cli.flows.kyc.document import SCHEMA
 from tests.integration.kyc_world import World, world
 
 __all__ = ["world"]

@@ -17,8 +17,8 @@ from mip_cli.chain.abi import checksum
 from mip_cli.config import Settings, load_settings
 from mip_cli.crypto.claims import parse_schema
 from mip_cli.crypto.policy_text import EXAMPLE_SCHEMA
-from mip_cli.flows import credential_file, offers
-from mip_cli.flows.offers import Prepared
+from mip_cli.flows.kyc import credential_file, offers
+from mip_cli.flows.kyc.offers import Prepared
 from mip_cli.store import issuers as store
 from mip_cli.store.issuers import Home, Opened
 from tests.integration.http_world import Served, environment, serving, unused_port

@@ -10,7 +10,8 @@ import pytest
 from mip_cli.crypto.grant_bundle import Bundle
 from mip_cli.crypto.grant_card import GranteeKind
 from mip_cli.errors import FileInvalid, ProofInvalid, UsageFault
-from mip_cli.flows import grant_proof, grant_terms, policy_file
+from mip_cli.flows.grants import grant_proof, grant_terms
+from mip_cli.flows.kyc import policy_file
 from mip_cli.progress import Silent
 from mip_cli.units import Nullifier
 from tests.integration.kyc_world import ADULT, World, world

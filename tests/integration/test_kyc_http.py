@@ -21,8 +21,10 @@ from sd_jwt.issuer import SDJWTIssuer
 
 from mip_cli.chain.devnet import Node, developer_signer
 from mip_cli.crypto.policy_text import EXAMPLE_POLICY, EXAMPLE_SCHEMA
-from mip_cli.flows import credential_file, demo_photos, enroll, self_attest
-from mip_cli.flows.web_app import web_app
+from mip_cli.flows.demo import demo_photos
+from mip_cli.flows.kyc import credential_file, self_attest
+from mip_cli.flows.kyc.web_app import web_app
+from mip_cli.flows.passport import enroll
 from mip_cli.progress import Silent
 from tests.integration.conftest import LocalChain, running_chain
 from tests.integration.http_world import (

@@ -6,7 +6,7 @@ import json
 import shutil
 from typing import Any
 
-from mip_cli.flows import kyc_issuer_life
+from mip_cli.flows.kyc import kyc_issuer_life
 from mip_cli.progress import Silent
 from tests.integration.kyc_world import ADULT, World, world
 

@@ -18,10 +18,12 @@ from mip_cli.crypto.field import random_element
 from mip_cli.crypto.kdf import KdfParams
 from mip_cli.crypto.people import PeopleSecret
 from mip_cli.errors import NetworkDown, UsageFault, WrongChain, WrongSecret
-from mip_cli.flows import demo_photos, enroll, face, passport_file, prove, verify
-from mip_cli.flows.passport_file import Factors
-from mip_cli.flows.passport_keys import own_keys
-from mip_cli.flows.proof_file import AppCall
+from mip_cli.flows import face
+from mip_cli.flows.demo import demo_photos
+from mip_cli.flows.passport import enroll, passport_file, prove, verify
+from mip_cli.flows.passport.passport_file import Factors
+from mip_cli.flows.passport.passport_keys import own_keys
+from mip_cli.flows.passport.proof_file import AppCall
 from mip_cli.models import Kind
 from mip_cli.progress import Silent
 from mip_cli.store import keyfile, passports

@@ -22,34 +22,27 @@ from mip_cli.errors import (
     UsageFault,
     WrongSecret,
 )
-from mip_cli.flows import (
+from mip_cli.flows import connection
+from mip_cli.flows.demo import demo_photos
+from mip_cli.flows.guardian import (
     approvals,
-    connection,
-    demo_photos,
-    enroll,
     guardian_acts,
     guardian_answers,
     guardian_asks,
     guardian_sets,
     guardians,
     guardianship,
-    prove,
-    recover,
-    recover_status,
-    recover_steps,
-    recover_veto,
-    revoke,
-    rotate,
-    void,
 )
-from mip_cli.flows import backup as backups
-from mip_cli.flows.guardian_files import ANSWER, ASK, CARD, ask_hash, seal_share
-from mip_cli.flows.guardian_sets import Candidate
-from mip_cli.flows.guardians import Wish
-from mip_cli.flows.guardianship import PartState
-from mip_cli.flows.locator import format_locator, parse_locator
-from mip_cli.flows.passport_file import Factors
-from mip_cli.flows.recover_status import Step
+from mip_cli.flows.guardian.guardian_files import ANSWER, ASK, CARD, ask_hash, seal_share
+from mip_cli.flows.guardian.guardian_sets import Candidate
+from mip_cli.flows.guardian.guardians import Wish
+from mip_cli.flows.guardian.guardianship import PartState
+from mip_cli.flows.passport import enroll, prove, revoke, rotate, void
+from mip_cli.flows.passport.passport_file import Factors
+from mip_cli.flows.recovery import backup as backups
+from mip_cli.flows.recovery import recover, recover_status, recover_steps, recover_veto
+from mip_cli.flows.recovery.locator import format_locator, parse_locator
+from mip_cli.flows.recovery.recover_status import Step
 from mip_cli.flows.sending import Rehearsed
 from mip_cli.models import Kind
 from mip_cli.store import container, keyfile, recoveries

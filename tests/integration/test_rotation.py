@@ -18,22 +18,14 @@ from mip_cli.chain.registry import PassportStatus
 from mip_cli.chain.reverts import AppRefusal, RegistryRefusal
 from mip_cli.crypto.people import PeopleSecret
 from mip_cli.errors import FaceMismatch, KeyLocked, UsageFault, WrongSecret
-from mip_cli.flows import (
-    connection,
-    demo_photos,
-    enroll,
-    passport_file,
-    prove,
-    replacement,
-    revoke,
-    rotate,
-    verify,
-)
-from mip_cli.flows.guardians import Wish
-from mip_cli.flows.passport_file import Factors, Opened
-from mip_cli.flows.passport_keys import keys_of
-from mip_cli.flows.proof_file import AppCall
-from mip_cli.flows.rotate import Rotated, RotateRequest
+from mip_cli.flows import connection
+from mip_cli.flows.demo import demo_photos
+from mip_cli.flows.guardian.guardians import Wish
+from mip_cli.flows.passport import enroll, passport_file, prove, replacement, revoke, rotate, verify
+from mip_cli.flows.passport.passport_file import Factors, Opened
+from mip_cli.flows.passport.passport_keys import keys_of
+from mip_cli.flows.passport.proof_file import AppCall
+from mip_cli.flows.passport.rotate import Rotated, RotateRequest
 from mip_cli.models import Kind
 from mip_cli.progress import Silent
 from mip_cli.store import keyfile

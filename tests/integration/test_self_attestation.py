@@ -8,7 +8,7 @@ import json
 from mip_cli.chain.abi import checksum
 from mip_cli.crypto.claims import parse_schema
 from mip_cli.crypto.policy_text import EXAMPLE_SCHEMA
-from mip_cli.flows import credential_file, self_attest
+from mip_cli.flows.kyc import credential_file, self_attest
 from mip_cli.store.issuers import Home
 from tests.integration.kyc_world import ADULT, World, world
 

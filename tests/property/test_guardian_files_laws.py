@@ -12,7 +12,7 @@ from mip_cli.crypto.field import P, R
 from mip_cli.crypto.forms import Form
 from mip_cli.crypto.plaintext import is_readable
 from mip_cli.errors import FileInvalid
-from mip_cli.flows.guardian_documents import (
+from mip_cli.flows.guardian.guardian_documents import (
     Answer,
     AnsweredShare,
     Approval,
@@ -25,7 +25,7 @@ from mip_cli.flows.guardian_documents import (
     Recovery,
     SealedShare,
 )
-from mip_cli.flows.guardian_files import ANSWER, ASK, CARD, INVITATION, PART
+from mip_cli.flows.guardian.guardian_files import ANSWER, ASK, CARD, INVITATION, PART
 
 elements = st.integers(0, R - 1)
 numbers = st.integers(0, (1 << 32) - 1)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from mip_cli.chain.abi import checksum
 from mip_cli.crypto.field import P, R
 from mip_cli.errors import FileInvalid, ProofInvalid
-from mip_cli.flows import proof_file
-from mip_cli.flows.proof_file import AppCall, ProofFile
+from mip_cli.flows.passport import proof_file
+from mip_cli.flows.passport.proof_file import AppCall, ProofFile
 from mip_cli.zk.proof import Proof
 
 VECTORS = Path(__file__).parent.parent / "vectors" / "proof_file.json"

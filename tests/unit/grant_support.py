@@ -86,7 +86,7 @@ def grant(kept: Kept, *granted: GrantRecord) -> None:
 
 
 def end(archive: Archive, name: str, *, eager: bool = False) -> None:
-    """What ``flows.grant.revoke`` does to the archive."""
+    """What ``flows.grants.grant.revoke`` does to the archive."""
     found = archive.grants.require(name)
     archive.keep_grant(ended(found, Ending.REVOKED))
     archive.advance_epoch(found.category)

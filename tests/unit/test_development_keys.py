@@ -10,7 +10,7 @@ import pytest
 
 from mip_cli.config import load_settings
 from mip_cli.errors import ArtifactMismatch, ProofInvalid
-from mip_cli.flows import proof_file, verify
+from mip_cli.flows.passport import proof_file, verify
 from mip_cli.progress import Silent
 from mip_cli.zk.artifacts import load_key, require_fit
 

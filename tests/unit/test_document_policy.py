@@ -16,9 +16,9 @@ from mip_cli.crypto.document import document_hash
 from mip_cli.crypto.policy_document import parse_app_policy
 from mip_cli.crypto.policy_text import EXAMPLE_POLICY, parse_policy
 from mip_cli.errors import CredentialInvalid, UsageFault
-from mip_cli.flows import kyc_circuit, self_attest
-from mip_cli.flows.document import SCHEMA, face_claim
-from mip_cli.flows.kyc_circuit import DOCUMENTS, PREDICATES
+from mip_cli.flows.kyc import kyc_circuit, self_attest
+from mip_cli.flows.kyc.document import SCHEMA, face_claim
+from mip_cli.flows.kyc.kyc_circuit import DOCUMENTS, PREDICATES
 from mip_cli.store.credentials import FaceOpening, Held, Wallet
 from mip_cli.store.issuers import Home
 

@@ -12,8 +12,8 @@ from mip_cli.chain.signatures import signer_of
 from mip_cli.cli._grants import consent_text, seconds
 from mip_cli.crypto import grant_card, grant_consent
 from mip_cli.errors import AppUntrusted, UsageFault
-from mip_cli.flows import grant_page
-from mip_cli.flows.grant import Consent, Wish, read_card
+from mip_cli.flows.grants import grant_page
+from mip_cli.flows.grants.grant import Consent, Wish, read_card
 from tests.unit.grant_support import CONTRACT, card, receipt
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141

@@ -23,7 +23,7 @@ from mip_cli.crypto.archive_blocks import BlockInvalid
 from mip_cli.crypto.grant_kem import Kem
 from mip_cli.crypto.grant_view import ViewPlace, open_view
 from mip_cli.errors import MipError
-from mip_cli.flows.grant_terms import read_card
+from mip_cli.flows.grants.grant_terms import read_card
 from tests.unit.test_keyfile_vectors import hpke_open
 
 VECTOR = json.loads((Path(__file__).parents[1] / "vectors" / "grants.json").read_text())

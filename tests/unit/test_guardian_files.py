@@ -14,8 +14,8 @@ from mip_cli.crypto.field import P, R
 from mip_cli.crypto.forms import MAX_BYTES, Form
 from mip_cli.crypto.guardian_set import GuardianSet, guardian_leaf
 from mip_cli.errors import FileInvalid
-from mip_cli.flows import guardian_files as files
-from mip_cli.flows.guardian_documents import (
+from mip_cli.flows.guardian import guardian_files as files
+from mip_cli.flows.guardian.guardian_documents import (
     Answer,
     AnsweredShare,
     Approval,
@@ -28,7 +28,7 @@ from mip_cli.flows.guardian_documents import (
     Recovery,
     SealedShare,
 )
-from mip_cli.flows.guardian_files import ANSWER, ASK, CARD, INVITATION, PART
+from mip_cli.flows.guardian.guardian_files import ANSWER, ASK, CARD, INVITATION, PART
 
 REGISTRY = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 RECOVERY = "0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512"

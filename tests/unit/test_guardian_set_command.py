@@ -13,10 +13,10 @@ from mip_cli.cli.guardian_sets import write_parts
 from mip_cli.crypto import hpke
 from mip_cli.crypto.guardian_set import guardian_leaf
 from mip_cli.errors import UsageFault
-from mip_cli.flows import guardian_sets
-from mip_cli.flows.guardian_documents import Passport
-from mip_cli.flows.guardian_sets import Candidate
-from mip_cli.flows.guardians import Draft
+from mip_cli.flows.guardian import guardian_sets
+from mip_cli.flows.guardian.guardian_documents import Passport
+from mip_cli.flows.guardian.guardian_sets import Candidate
+from mip_cli.flows.guardian.guardians import Draft
 from mip_cli.units import Address, Commitment
 
 ADDRESS = Address("0x5FbDB2315678afecb367f032d93F642f64180aa3")

@@ -10,10 +10,10 @@ from mip_cli.crypto import hpke, shamir
 from mip_cli.crypto.guardian_set import PLACES, guardian_leaf
 from mip_cli.crypto.people import PeopleSecret
 from mip_cli.errors import UsageFault
-from mip_cli.flows import guardian_sets
-from mip_cli.flows.guardian_documents import Passport
-from mip_cli.flows.guardian_files import PART, open_part, share_digest
-from mip_cli.flows.guardian_sets import Candidate, choose_thresholds, commitment_of
+from mip_cli.flows.guardian import guardian_sets
+from mip_cli.flows.guardian.guardian_documents import Passport
+from mip_cli.flows.guardian.guardian_files import PART, open_part, share_digest
+from mip_cli.flows.guardian.guardian_sets import Candidate, choose_thresholds, commitment_of
 from mip_cli.flows.spans import duration
 from mip_cli.units import Address, Commitment
 

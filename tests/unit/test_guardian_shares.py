@@ -9,9 +9,9 @@ import pytest
 from mip_cli.crypto import hpke, shamir
 from mip_cli.crypto.people import PeopleSecret
 from mip_cli.errors import FileInvalid, ThresholdNotMet, WrongSecret
-from mip_cli.flows.guardian_documents import Answer, Approval
-from mip_cli.flows.guardian_files import seal_share
-from mip_cli.flows.guardian_shares import require_sound, restore
+from mip_cli.flows.guardian.guardian_documents import Answer, Approval
+from mip_cli.flows.guardian.guardian_files import seal_share
+from mip_cli.flows.guardian.guardian_shares import require_sound, restore
 
 ASK = bytes(range(32))
 PAIR = hpke.keypair_from(bytes(range(1, 33)))

@@ -9,11 +9,11 @@ import pytest
 from mip_cli.chain.recovery import RecoveryState
 from mip_cli.crypto import hpke
 from mip_cli.crypto.guardian_set import guardian_leaf
-from mip_cli.flows import guardian_sets
-from mip_cli.flows.guardian_documents import Part, Passport
-from mip_cli.flows.guardian_files import PART
-from mip_cli.flows.guardian_sets import Candidate
-from mip_cli.flows.guardianship import PartState, is_foreign, part_in_force, worth
+from mip_cli.flows.guardian import guardian_sets
+from mip_cli.flows.guardian.guardian_documents import Part, Passport
+from mip_cli.flows.guardian.guardian_files import PART
+from mip_cli.flows.guardian.guardian_sets import Candidate
+from mip_cli.flows.guardian.guardianship import PartState, is_foreign, part_in_force, worth
 from mip_cli.store.guardianships import Guardianship
 from mip_cli.units import Address, Commitment
 

@@ -18,9 +18,9 @@ from mip_cli.crypto.policy_document import EXAMPLE_APP_POLICY, AppPolicyText, pa
 from mip_cli.crypto.policy_text import EXAMPLE_POLICY, EXAMPLE_SCHEMA
 from mip_cli.crypto.quad_tree import QuadTree
 from mip_cli.errors import CredentialInvalid, FileInvalid, MipError, PolicyUnmet, UsageFault
-from mip_cli.flows import kyc_choose, kyc_issuer
-from mip_cli.flows.credential_file import Request, Revocations
-from mip_cli.flows.kyc_choose import Fit, Place
+from mip_cli.flows.kyc import kyc_choose, kyc_issuer
+from mip_cli.flows.kyc.credential_file import Request, Revocations
+from mip_cli.flows.kyc.kyc_choose import Fit, Place
 from mip_cli.store import issuers as store
 from mip_cli.store.credentials import Held, Wallet
 from mip_cli.store.issuers import Home, Opened

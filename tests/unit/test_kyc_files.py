@@ -14,8 +14,8 @@ from mip_cli.chain.abi import checksum
 from mip_cli.crypto.claims import parse_schema
 from mip_cli.crypto.policy_text import EXAMPLE_SCHEMA
 from mip_cli.errors import FileInvalid, UsageFault, WrongSecret
-from mip_cli.flows import credential_file, kyc_issuer
-from mip_cli.flows.credential_file import REQUEST, REVOCATIONS, Request, Revocations
+from mip_cli.flows.kyc import credential_file, kyc_issuer
+from mip_cli.flows.kyc.credential_file import REQUEST, REVOCATIONS, Request, Revocations
 from mip_cli.store import issuers as store
 from mip_cli.store.credentials import Held, Wallet
 from mip_cli.store.issuers import Home, Opened

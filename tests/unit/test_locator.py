@@ -13,7 +13,7 @@ from mip_cli.chain.abi import checksum
 from mip_cli.crypto.cid import cid_of
 from mip_cli.crypto.field import R
 from mip_cli.errors import UsageFault
-from mip_cli.flows.locator import Locator, format_locator, parse_locator
+from mip_cli.flows.recovery.locator import Locator, format_locator, parse_locator
 from mip_cli.units import Address, Commitment
 
 LOCATOR = Locator(

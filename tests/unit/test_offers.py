@@ -18,9 +18,9 @@ from mip_cli.config import Settings, load_settings
 from mip_cli.crypto.claims import parse_schema
 from mip_cli.crypto.policy_text import EXAMPLE_SCHEMA
 from mip_cli.errors import FileInvalid, UsageFault
-from mip_cli.flows import credential_file, kyc_issuer, offers
-from mip_cli.flows.credential_file import Request
-from mip_cli.flows.offers import Desk, Fault, Nonces, Prepared, Refused, configuration_id
+from mip_cli.flows.kyc import credential_file, kyc_issuer, offers
+from mip_cli.flows.kyc.credential_file import Request
+from mip_cli.flows.kyc.offers import Desk, Fault, Nonces, Prepared, Refused, configuration_id
 from mip_cli.store import issuers as store
 from mip_cli.store.issuers import Home, Opened
 from mip_cli.store.offers import MAX_WRONG, OfferBook

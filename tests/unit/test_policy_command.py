@@ -15,9 +15,9 @@ import pytest
 from mip_cli.cli import _policy, main
 from mip_cli.crypto.policy_document import EXAMPLE_APP_POLICY, parse_app_policy
 from mip_cli.crypto.policy_text import EXAMPLE_POLICY
-from mip_cli.flows.kyc_prove import AppConsent
-from mip_cli.flows.proof_file import AppCall
-from mip_cli.flows.prove import Ask, Consent
+from mip_cli.flows.kyc.kyc_prove import AppConsent
+from mip_cli.flows.passport.proof_file import AppCall
+from mip_cli.flows.passport.prove import Ask, Consent
 from mip_cli.models import Kind, Request
 from mip_cli.units import Address, Scope
 

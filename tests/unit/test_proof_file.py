@@ -15,8 +15,8 @@ from mip_cli.config import load_settings
 from mip_cli.crypto.binding import keccak256
 from mip_cli.crypto.field import P, R
 from mip_cli.errors import FileInvalid, ProofInvalid, UsageFault
-from mip_cli.flows import proof_file
-from mip_cli.flows.proof_file import AppCall
+from mip_cli.flows.passport import proof_file
+from mip_cli.flows.passport.proof_file import AppCall
 from mip_cli.units import Address
 from mip_cli.zk import verifier
 from mip_cli.zk.artifacts import load_key

@@ -21,8 +21,8 @@ from mip_cli.crypto.field import R
 from mip_cli.crypto.policy_text import EXAMPLE_SCHEMA
 from mip_cli.crypto.self_attestation import Evidence, Note
 from mip_cli.errors import FileInvalid, UsageFault
-from mip_cli.flows import credential_file, self_attest
-from mip_cli.flows.kyc import HeldView
+from mip_cli.flows.kyc import credential_file, self_attest
+from mip_cli.flows.kyc.kyc_held import HeldView
 from mip_cli.store.issuers import Home
 
 HOME = Home(31337, checksum("0x" + "11" * 20), 1)

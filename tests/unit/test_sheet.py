@@ -12,8 +12,8 @@ import numpy as np
 from mip_cli.chain.abi import checksum
 from mip_cli.crypto.cid import cid_of
 from mip_cli.crypto.field import R
-from mip_cli.flows.locator import Locator, format_locator, parse_locator
-from mip_cli.flows.sheet import Sheet, qr_svg, render
+from mip_cli.flows.recovery.locator import Locator, format_locator, parse_locator
+from mip_cli.flows.recovery.sheet import Sheet, qr_svg, render
 from mip_cli.units import Commitment
 
 LOCATOR = Locator(

@@ -9,7 +9,7 @@ from eth_abi import encode  # type: ignore[attr-defined]
 from eth_hash.auto import keccak
 
 from mip_cli.errors import ConfigInvalid
-from mip_cli.flows.web_app import WebRequest, origin, web_app
+from mip_cli.flows.kyc.web_app import WebRequest, origin, web_app
 
 REQUEST = WebRequest("https://shop.example/response", "n" * 43, "s" * 22)
 

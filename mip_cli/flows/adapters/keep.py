@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mip_cli.config import Settings
-from mip_cli.flows import self_attest
 from mip_cli.flows.adapters import Adapter, Foreign
 from mip_cli.flows.adapters.mapping import Claimed, ForeignMapping
-from mip_cli.flows.kyc import HeldView
-from mip_cli.flows.kyc_issuer import DEFAULT_DAYS
-from mip_cli.flows.passport_file import Opened
+from mip_cli.flows.kyc import self_attest
+from mip_cli.flows.kyc.kyc_held import HeldView
+from mip_cli.flows.kyc.kyc_issuer import DEFAULT_DAYS
+from mip_cli.flows.passport.passport_file import Opened
 from mip_cli.progress import Progress
 
 Clock = Callable[[], float]

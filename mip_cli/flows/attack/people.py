@@ -14,13 +14,15 @@ from mip_cli.chain.keys import Signer
 from mip_cli.chain.rpc import RpcClient
 from mip_cli.config import Settings
 from mip_cli.crypto.cid import Link
-from mip_cli.flows import access, archive, enroll, grant, passport_file
+from mip_cli.flows.archive import archive_records as archive
 from mip_cli.flows.attack.hoard import put_in_place
-from mip_cli.flows.demo_photos import Photos
-from mip_cli.flows.demo_stage import giving
-from mip_cli.flows.grant_terms import Wish
-from mip_cli.flows.passport_file import Factors
-from mip_cli.flows.passport_keys import keys_of
+from mip_cli.flows.demo.demo_photos import Photos
+from mip_cli.flows.demo.demo_stage import giving
+from mip_cli.flows.grants import access, grant
+from mip_cli.flows.grants.grant_terms import Wish
+from mip_cli.flows.passport import enroll, passport_file
+from mip_cli.flows.passport.passport_file import Factors
+from mip_cli.flows.passport.passport_keys import keys_of
 from mip_cli.flows.sending import Purse
 from mip_cli.progress import Progress
 from mip_cli.store.grantees import Opened

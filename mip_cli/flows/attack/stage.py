@@ -14,11 +14,15 @@ from mip_cli.chain.presentations import PRESENTATION
 from mip_cli.chain.rpc import RpcClient
 from mip_cli.config import Settings
 from mip_cli.crypto.cid import Link
-from mip_cli.flows import archive, archive_anchor, demo_photos, dev, prove, verify, void
+from mip_cli.flows import dev
+from mip_cli.flows.archive import archive_anchor
+from mip_cli.flows.archive import archive_records as archive
 from mip_cli.flows.attack.hoard import Hoard, Transaction, put_in_place
 from mip_cli.flows.attack.model import Grantee, Marks, Theft, Victims
 from mip_cli.flows.attack.people import Party, Person, funded
-from mip_cli.flows.demo_stage import machine, own_chain
+from mip_cli.flows.demo import demo_photos
+from mip_cli.flows.demo.demo_stage import machine, own_chain
+from mip_cli.flows.passport import prove, verify, void
 from mip_cli.flows.sending import Purse
 from mip_cli.progress import Progress
 

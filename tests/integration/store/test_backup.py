@@ -20,10 +20,13 @@ from mip_cli.crypto.field import random_element, random_salt
 from mip_cli.crypto.kdf import KdfParams
 from mip_cli.crypto.people import PeopleSecret
 from mip_cli.crypto.transfer import TransferCode
-from mip_cli.flows import backup, demo_photos, face, passport_file
-from mip_cli.flows.locator import Locator, format_locator
-from mip_cli.flows.passport_file import Factors
-from mip_cli.flows.passport_keys import own_keys
+from mip_cli.flows import face
+from mip_cli.flows.demo import demo_photos
+from mip_cli.flows.passport import passport_file
+from mip_cli.flows.passport.passport_file import Factors
+from mip_cli.flows.passport.passport_keys import own_keys
+from mip_cli.flows.recovery import backup
+from mip_cli.flows.recovery.locator import Locator, format_locator
 from mip_cli.models import Kind
 from mip_cli.progress import Silent
 from mip_cli.store import container, keyfile, passports

@@ -13,10 +13,11 @@ import pytest
 from mip_cli.chain.devnet import developer_signer
 from mip_cli.cli import main
 from mip_cli.crypto.cid import cid_of
-from mip_cli.flows import demo_photos, enroll, passport_file
-from mip_cli.flows.locator import parse_locator
-from mip_cli.flows.passport_file import Factors
-from mip_cli.flows.passport_keys import keys_of
+from mip_cli.flows.demo import demo_photos
+from mip_cli.flows.passport import enroll, passport_file
+from mip_cli.flows.passport.passport_file import Factors
+from mip_cli.flows.passport.passport_keys import keys_of
+from mip_cli.flows.recovery.locator import parse_locator
 from mip_cli.progress import Silent
 
 if TYPE_CHECKING:

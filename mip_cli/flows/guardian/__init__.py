@@ -1,0 +1,1 @@
+"""Guardians, from their side and from the holder's."""

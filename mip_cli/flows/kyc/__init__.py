@@ -1,0 +1,1 @@
+"""Credentials: issued, held, proved, verified."""

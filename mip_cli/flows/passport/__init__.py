@@ -1,0 +1,1 @@
+"""A passport: made, proved with, looked at, its keys replaced, ended."""
