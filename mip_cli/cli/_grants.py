@@ -10,6 +10,7 @@ from mip_cli.crypto.grant_card import GranteeKind
 from mip_cli.crypto.grant_consent import LEVELS, NOT_RECALLED, ConsentReceipt
 from mip_cli.errors import UsageFault
 from mip_cli.flows.grants.grant import Consent
+from mip_cli.store.credential_records import CATEGORY
 
 _SPAN = re.compile(r"([1-9][0-9]{0,8})([mhd])")
 _SECONDS = {"m": 60, "h": 3600, "d": 86_400}
@@ -30,6 +31,7 @@ def consent_text(consent: Consent) -> str:
     lines = [
         f"{_io.sanitize(card.name)} ({card.address}, {who}) shall get:",
         f"  what      {LEVELS[wish.level]} of {wish.category} (level {wish.level})",
+        *_without_credentials(wish.category),
         f"  purpose   {_io.sanitize(card.purpose)}",
         f"  until     {wish.lifetime // 60} minutes from now"
         if wish.lifetime < 2 * 86_400
@@ -42,6 +44,12 @@ def consent_text(consent: Consent) -> str:
         "  his name is his own word; nobody vouches for it",
     ]
     return "\n".join(lines)
+
+
+def _without_credentials(category: str) -> list[str]:
+    if category != CATEGORY:
+        return []
+    return ["  but       none of your credentials (mip kyc), nor that you have any"]
 
 
 def receipt_document(receipt: ConsentReceipt) -> dict[str, object]:

@@ -14,6 +14,7 @@ from mip_cli.config import Settings
 from mip_cli.errors import UsageFault
 from mip_cli.flows.archive import archive_records as flow
 from mip_cli.store.archive.manifest import JSON_TYPE, Record
+from mip_cli.store.credential_records import CATEGORY as CREDENTIALS
 
 PUT_SCHEMA = "mip.archive.put/1"
 GET_SCHEMA = "mip.archive.get/1"
@@ -294,7 +295,12 @@ def erase(
         raise UsageFault("from which category?", hint="add --category NAME")
     if bool(paths) == everything:
         raise UsageFault("what shall be erased?", hint="name paths, or add --all")
-    what = f"everything in {category}" if everything else f"{', '.join(paths)} in {category}"
+    credentials = ", your credentials included," if category == CREDENTIALS else ""
+    what = (
+        f"everything in {category}{credentials}"
+        if everything
+        else f"{', '.join(paths)} in {category}"
+    )
     _io.confirm(f"Erase {what} for good?", yes)
     factors = _archive.factors_of(settings, passport_name, password_file, image)
     with (

@@ -24,6 +24,7 @@ from mip_cli.cli.kyc_http_issuer import list_offers, offer, serve
 from mip_cli.cli.kyc_http_present import present, verifier
 from mip_cli.cli.kyc_issuer import issuer
 from mip_cli.cli.kyc_issuer_life import list_chain, publish_schema, register, resume, rotate
+from mip_cli.cli.kyc_keep import move, remove
 from mip_cli.cli.kyc_prove import prove, verify
 from mip_cli.cli.kyc_self import attest
 from mip_cli.config import Settings
@@ -31,6 +32,7 @@ from mip_cli.crypto.policy_document import EXAMPLE_APP_POLICY
 from mip_cli.crypto.policy_text import EXAMPLE_POLICY, EXAMPLE_SCHEMA
 from mip_cli.errors import UsageFault
 from mip_cli.flows.kyc import kyc_held as flow
+from mip_cli.flows.kyc.keeping import ArchiveAway
 from mip_cli.flows.passport import passport_file
 from mip_cli.flows.passport.passport_file import Opened
 from mip_cli.store.credentials import MAX_CREDENTIAL
@@ -57,6 +59,8 @@ for command in (offer, list_offers, serve, register, rotate, resume, publish_sch
     issuer.add_command(command)
 kyc.add_command(attest)
 kyc.add_command(document)
+kyc.add_command(move)
+kyc.add_command(remove)
 
 
 @kyc.command("policy", epilog=example("mip kyc policy adult.json", "mip kyc policy --example"))
@@ -158,6 +162,9 @@ def import_credential(
 ) -> None:
     """Keep a credential that an issuer made for one of your requests.
 
+    It goes into your archive (sealed once more, in no grant), where there is one, else into the
+    sealed store of this device.
+
     With --sd-jwt it is one of another system: signature, disclosures and dates are checked on this
     machine, and what it says is kept as your own word, with a note of how it was checked. An app
     takes it only where its policy lists the number of self-attested credentials, and can rely on
@@ -185,6 +192,7 @@ def import_credential(
 
     def text() -> None:
         kyc_view.show(kept)
+        kyc_view.warn(kept)
         if not known:
             _io.warn("this node serves another chain: the issuer's key was not checked")
 
@@ -205,19 +213,31 @@ def list_credentials(
     password_file: str | None,
     as_json: bool,
 ) -> None:
-    """List your requests and credentials."""
+    """List your requests and credentials, in the archive and on this device.
+
+    What lies on this device alone, `mip kyc move` takes into the archive.
+    """
     opened = _open(settings, passport_name, image, password_file, as_json)
-    found = flow.list_held(settings, opened)
+    with _render.TerminalProgress(quiet=as_json) as progress:
+        listing = flow.list_held(settings, opened, progress)
+    found, away = listing.found, isinstance(listing.fault, ArchiveAway)
 
     def text() -> None:
         rows = [(held.id, *kyc_view.summary(held)) for held in found]
         if rows:
-            _render.table(("id", "schema", "issuer", "until"), rows)
-        else:
+            _render.table(("id", "schema", "issuer", "until", "kept in"), rows)
+        elif listing.fault is None:
             _io.note("there is no credential yet; begin with `mip kyc request`")
 
-    document = {"credentials": [kyc_view.document(held) for held in found]}
+    document = {
+        "credentials": [kyc_view.document(held) for held in found],
+        "complete": listing.fault is None,
+    }
     _io.emit(document, schema=LIST_SCHEMA, as_json=as_json, text=text)
+    if listing.fault is not None and away:
+        _io.warn(f"{listing.fault.message}; {listing.fault.hint}")
+    elif listing.fault is not None:
+        raise listing.fault
 
 
 @kyc.command("show", epilog=example("mip kyc show 0123456789abcdef --image now.jpg"))
@@ -237,7 +257,8 @@ def show(
 ) -> None:
     """Show a credential with all its claims: for your eyes."""
     opened = _open(settings, passport_name, image, password_file, as_json)
-    held = flow.show(settings, opened, identifier)
+    with _render.TerminalProgress(quiet=as_json) as progress:
+        held = flow.show(settings, opened, identifier, progress)
     _io.emit(
         kyc_view.document(held),
         schema=SHOW_SCHEMA,

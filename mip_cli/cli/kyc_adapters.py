@@ -72,6 +72,7 @@ def import_sd_jwt(
 
     def text() -> None:
         kyc_view.show(kept)
+        kyc_view.warn(kept)
         for remark in checked.foreign.remarks:
             _io.note(_io.sanitize(remark))
         _io.warn("to an app this is your own word: nobody can tell that it was ever checked")

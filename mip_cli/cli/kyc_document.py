@@ -91,6 +91,7 @@ def document(
         click.echo(f"the faces match: distance {found.distance} of {found.threshold}")
         if output is None:
             kyc_view.show(kept)
+            kyc_view.warn(kept)
             return
         click.echo(f"request {identifier} written to {output}; give it to the issuer with the")
         click.echo(f"claim {found.claim}")

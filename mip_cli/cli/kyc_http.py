@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mip_cli.cli import _io, _keys, _render
+from mip_cli.cli import _io, _keys, _render, kyc_view
 from mip_cli.cli._options import (
     example,
     json_option,
@@ -54,7 +54,8 @@ def fetch(
 
     OFFER - is read from stdin: it is half of a secret, and what stands on a command line other
     programs see. The issuer's server learns a fresh number that stands for your passport, and
-    nothing else of it. If the line breaks, run the same command again.
+    nothing else of it. If the line breaks, run the same command again. The credential is kept in
+    your archive where there is one, else on this device.
     """
     from mip_cli.http import fetch as flow
 
@@ -85,6 +86,7 @@ def fetch(
         if found is not None:
             name = f"{_io.sanitize(found.schema.name)} {found.schema.version}"
             click.echo(f"credential {kept.id}: {name}, until {date_text(found.terms.expires_on)}")
+        kyc_view.warn(kept)
         _io.note(f"see all of it with `mip kyc show {kept.id}`")
         if not known:
             _io.warn("this node serves another chain: the issuer's key was not checked")
@@ -96,6 +98,7 @@ def fetch(
         "schema": found and f"{found.schema.name}/{found.schema.version}",
         "valid_until": found and date_text(found.terms.expires_on),
         "issuer_checked": known,
+        "kept_in": kept.place.value,
     }
     _io.emit(document, schema=FETCH_SCHEMA, as_json=as_json, text=show)
 

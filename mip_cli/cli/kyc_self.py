@@ -67,4 +67,9 @@ def attest(
         opened = passport_file.unlock(settings, passport_name, factors, progress)
         kept = flow.self_attested(settings, opened, schema, claims, progress, days=days)
     document = kyc_view.document(kept)
-    _io.emit(document, schema=ATTEST_SCHEMA, as_json=as_json, text=lambda: kyc_view.show(kept))
+
+    def text() -> None:
+        kyc_view.show(kept)
+        kyc_view.warn(kept)
+
+    _io.emit(document, schema=ATTEST_SCHEMA, as_json=as_json, text=text)

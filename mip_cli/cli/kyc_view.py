@@ -7,17 +7,23 @@ from datetime import UTC, datetime
 from mip_cli.cli import _io, _render
 from mip_cli.crypto.claims import date_text
 from mip_cli.flows.kyc.credential_file import Credential
+from mip_cli.flows.kyc.keeping import Place
 from mip_cli.flows.kyc.kyc_held import HeldView
 
 
-def summary(held: HeldView) -> tuple[str, str, str]:
-    """Return schema, issuer and last day for a table."""
+def summary(held: HeldView) -> tuple[str, str, str, str]:
+    """Return schema, issuer, last day and place for a table."""
     found = held.credential
     if found is None:
-        return ("(requested)", "", "")
+        return ("(requested)", "", "", held.place.value)
     until = date_text(found.terms.expires_on)
     issuer = "yourself" if found.is_self_attested else str(found.issuer.number)
-    return (f"{_io.sanitize(found.schema.name)} {found.schema.version}", issuer, until)
+    return (
+        f"{_io.sanitize(found.schema.name)} {found.schema.version}",
+        issuer,
+        until,
+        held.place.value,
+    )
 
 
 def document(held: HeldView) -> dict[str, object]:
@@ -26,6 +32,7 @@ def document(held: HeldView) -> dict[str, object]:
     return {
         "id": held.id,
         "requested": datetime.fromtimestamp(held.created, UTC),
+        "kept_in": held.place.value,
         "credential": found
         and {
             "schema": f"{found.schema.name}/{found.schema.version}",
@@ -57,10 +64,18 @@ def show(held: HeldView) -> None:
             ("issuer", _issuer(found)),
             ("number", found.terms.nonce),
             ("good", f"{date_text(found.terms.issued_on)} to {date_text(found.terms.expires_on)}"),
+            ("kept in", "the archive" if held.place is Place.ARCHIVE else "this device"),
             *_evidence(found),
             *claims,
         ]
     )
+
+
+def warn(held: HeldView) -> None:
+    """Say so where a credential did not reach the archive that the passport has."""
+    if held.fault is not None:
+        _io.warn(f"kept on this device alone: {held.fault.message}")
+        _io.note("once the archive can be opened, `mip kyc move` takes it there")
 
 
 def _issuer(found: Credential) -> str:

@@ -1,12 +1,13 @@
-"""A holder's credentials, ``<data>/credentials/<passport>/<id>.mip``; protocol section 20.
+"""A holder's credentials, sealed: ``<data>/credentials/<passport>/<id>.mip``, and in the archive.
 
-Sealed under a key that follows from the passport's secret, so that they stay readable when its keys
-are replaced. Each file is one request and, once it came, the credential.
+Protocol section 20. The key follows from the passport's secret, so that they stay readable when its
+keys are replaced. Each is one request and, once it came, the credential.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +21,16 @@ from mip_cli.store import files
 
 MAX_CREDENTIAL = 64 * 1024
 """Bytes of a credential's JSON."""
+MAX_FILE = 4 * MAX_CREDENTIAL
+"""Bytes of one that is sealed."""
 SUFFIX = ".mip"
 PAD_BYTES = 4096
+FOLDER = "credentials"
+"""Of the records in the archive."""
 
 _LABEL = b"mip credentials/1"
+_NAMES = b"mip credential names/1"
 _ID = re.compile(r"[0-9a-f]{16}")
-_MAX_FILE = 4 * MAX_CREDENTIAL
 _MAX_DIMENSION = 2048
 
 
@@ -66,15 +71,23 @@ class Held:
         return hashlib.sha256(to_bytes(self.subject)).hexdigest()[:16]
 
 
-class Wallet:
-    """The credentials of one passport."""
+class Vault:
+    """Seals the credentials of one passport, each to its place."""
 
-    def __init__(self, data_dir: Path, passport: str, secret: int) -> None:
-        self._folder = data_dir / "credentials" / passport
+    def __init__(self, secret: int) -> None:
         self._key = kdf.subkey(to_bytes(secret), _LABEL)
+        self._names = kdf.subkey(to_bytes(secret), _NAMES)
 
-    def put(self, held: Held, *, rng: Rng = system_rng) -> None:
-        """Seal a request or credential, durable on return; takes the place of an older state."""
+    def path_of(self, identifier: str) -> str:
+        """Return where a credential lies in the archive.
+
+        Its id would do for the holder, but the issuer can compute that one.
+        """
+        name = hmac.digest(self._names, identifier.encode(), "sha256")[:16].hex()
+        return f"{FOLDER}/{name}{SUFFIX}"
+
+    def seal(self, held: Held, place: str, *, rng: Rng = system_rng) -> bytes:
+        """Return a request or credential as the file of a place."""
         content = jsontext.canonical(
             {
                 "blinding": element(held.blinding),
@@ -85,31 +98,51 @@ class Wallet:
             }
         )
         filled = content + b" " * (-len(content) % PAD_BYTES)
-        sealed = aead.seal(self._key, filled, self._associated(held.id), rng=rng)
+        return _FORM.encode(aead.seal(self._key, filled, _associated(place), rng=rng))
+
+    def open(self, data: bytes, place: str, what: str) -> Held:
+        """Return what lies in a place; raise ``FileInvalid``, which names it as ``what``."""
+        try:
+            content = aead.unseal(self._key, _FORM.decode(data), _associated(place))
+            found = _decode(content.rstrip(b" "))
+        except (NotAuthentic, ValueError, TypeError, KeyError):
+            raise FileInvalid(f"{what} was altered or is another passport's") from None
+        if place not in (found.id, self.path_of(found.id)):
+            raise FileInvalid(f"{what} holds another credential")
+        return found
+
+
+class Wallet:
+    """The credentials of one passport in the sealed store."""
+
+    def __init__(self, data_dir: Path, passport: str, secret: int) -> None:
+        self._folder = data_dir / "credentials" / passport
+        self.vault = Vault(secret)
+
+    def put(self, held: Held, *, rng: Rng = system_rng) -> None:
+        """Seal a request or credential, durable on return; takes the place of an older state."""
         files.ensure_private_dir(self._folder)
-        files.atomic_write(self._path(held.id), _FORM.encode(sealed))
+        files.atomic_write(self._path(held.id), self.vault.seal(held, held.id, rng=rng))
+
+    def has(self, identifier: str) -> bool:
+        """Tell whether something of that name is here."""
+        return _ID.fullmatch(identifier) is not None and self._path(identifier).exists()
+
+    def remove(self, identifier: str) -> None:
+        """Delete what has that name, durably; nothing there is no failure."""
+        if self.has(identifier):
+            files.remove_file(self._path(identifier))
 
     def get(self, identifier: str) -> Held:
         """Open one; raise ``UsageFault`` when there is none, ``FileInvalid`` for an altered one."""
-        if not _ID.fullmatch(identifier) or not self._path(identifier).exists():
+        if not self.has(identifier):
             known = ", ".join(self.ids()) or "none"
             raise UsageFault(
                 f"there is no credential {identifier[:16]}", hint=f"there are: {known}"
             )
         path = self._path(identifier)
-        sealed = _FORM.decode(
-            files.read_bounded(path, _MAX_FILE, what="credential file", follow_symlinks=False)
-        )
-        try:
-            content = aead.unseal(self._key, sealed, self._associated(identifier))
-            found = _decode(content.rstrip(b" "))
-        except (NotAuthentic, ValueError, TypeError, KeyError):
-            raise FileInvalid(
-                f"the credential file {path} was altered or is another passport's"
-            ) from None
-        if found.id != identifier:
-            raise FileInvalid(f"the credential file {path} holds another credential")
-        return found
+        data = files.read_bounded(path, MAX_FILE, what="credential file", follow_symlinks=False)
+        return self.vault.open(data, identifier, f"the credential file {path}")
 
     def find(self, subject: int) -> Held | None:
         """Return what was requested with a subject; None when nothing was."""
@@ -130,8 +163,9 @@ class Wallet:
     def _path(self, identifier: str) -> Path:
         return self._folder / f"{identifier}{SUFFIX}"
 
-    def _associated(self, identifier: str) -> bytes:
-        return _LABEL + b"\x00" + identifier.encode()
+
+def _associated(place: str) -> bytes:
+    return _LABEL + b"\x00" + place.encode()
 
 
 def _decode(data: bytes) -> Held:
@@ -169,7 +203,7 @@ def _write(sealed: Sealed) -> dict[str, object]:
 
 
 def _read(m: Members) -> Sealed:
-    size = len(m.text("ciphertext", _MAX_FILE)) // 2 - 1
+    size = len(m.text("ciphertext", MAX_FILE)) // 2 - 1
     return Sealed(m.data("nonce", NONCE_BYTES), m.data("ciphertext", size))
 
 
@@ -179,5 +213,5 @@ _FORM = Form(
     ("nonce", "ciphertext"),
     _write,
     _read,
-    limit=_MAX_FILE,
+    limit=MAX_FILE,
 )

@@ -27,7 +27,13 @@ from mip_cli.progress import Progress
 from mip_cli.store import files, keyfile
 from mip_cli.store.archive import categories, head, stores
 from mip_cli.store.archive.archive import Archive
-from mip_cli.store.archive.manifest import JSON_TYPE, Record, is_type, require_category
+from mip_cli.store.archive.manifest import (
+    CREDENTIAL_TYPE,
+    JSON_TYPE,
+    Record,
+    is_type,
+    require_category,
+)
 from mip_cli.store.archive.opening import open_archive
 from mip_cli.store.archive.reading import Found
 from mip_cli.store.keyfile import Unlocked
@@ -152,6 +158,8 @@ def put_file(
     kind = media_type or categories.guess_type(source.name if source is not None else where)
     if not is_type(kind):
         raise UsageFault("a media type is written like image/png")
+    if kind == CREDENTIAL_TYPE:
+        raise UsageFault("credentials come by their own way", hint="mip kyc import, mip kyc fetch")
     progress.step(f"encrypting {where}")
     with _source(source, stdin) as (size, read):
         if kind == JSON_TYPE:

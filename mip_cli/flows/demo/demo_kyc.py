@@ -24,7 +24,7 @@ from mip_cli.flows import dev
 from mip_cli.flows.demo import demo_photos
 from mip_cli.flows.demo.demo_photos import Photos
 from mip_cli.flows.demo.demo_stage import Narrator, Scene, Stage, machine, own_chain
-from mip_cli.flows.kyc import credential_file, kyc_issuer, kyc_prove, kyc_verify
+from mip_cli.flows.kyc import credential_file, keeping, kyc_issuer, kyc_prove, kyc_verify
 from mip_cli.flows.kyc import kyc_held as kyc
 from mip_cli.flows.kyc.credential_file import Revocations
 from mip_cli.flows.kyc.kyc_held import HeldView
@@ -205,8 +205,9 @@ class _Story:
 
     def lend(self) -> None:
         """Try to keep another's credential."""
-        wallet = kyc.wallet_of(self.stage.settings, self._passport("ben").unlocked.secrets)
-        document = wallet.get(wallet.ids()[0]).document
+        unlocked = self._passport("ben").unlocked
+        kept = keeping.look(self.stage.settings, unlocked, self.stage.progress)
+        document = kept.get(kept.ids()[0]).document
         kyc.keep(self.stage.settings, self._passport("ada"), document, self.stage.progress)
 
     def show(

@@ -11,6 +11,9 @@ from mip_cli.crypto.grant_consent import (
     ConsentReceipt,
     moment,
 )
+from mip_cli.store.credential_records import CATEGORY
+
+WITHOUT = ", but none of the holder's credentials, nor that there are any"
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -48,7 +51,7 @@ def said(receipt: ConsentReceipt) -> list[tuple[str, str]]:
     return [
         ("Who may read", f"{r.grantee_name}, the {r.grantee_kind} {r.grantee}"),
         ("What for, in his own words", r.purpose),
-        ("What of", r.category),
+        ("What of", r.category + (WITHOUT if r.category == CATEGORY else "")),
         ("How much", f"level {r.level}: {LEVELS[r.level]}"),
         ("From", moment(r.created)),
         ("Until", moment(r.expires)),

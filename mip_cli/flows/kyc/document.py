@@ -16,8 +16,7 @@ from mip_cli.crypto.self_attestation import Evidence, Note
 from mip_cli.errors import FaceMismatch, UsageFault
 from mip_cli.face.spec import FaceTemplate
 from mip_cli.flows import face
-from mip_cli.flows.kyc import credential_file, self_attest
-from mip_cli.flows.kyc import kyc_held as kyc
+from mip_cli.flows.kyc import credential_file, keeping, self_attest
 from mip_cli.flows.kyc.credential_file import Request
 from mip_cli.flows.kyc.kyc_held import Clock, HeldView
 from mip_cli.flows.kyc.kyc_issuer import DEFAULT_DAYS
@@ -132,5 +131,5 @@ def request(
     blinding, created = random_salt(), int(clock())
     subject = credentials.subject(content.secret, content.anchor, blinding)
     held = Held(blinding, subject, created, face=found.opening)
-    kyc.wallet_of(settings, content).put(held)
+    keeping.wallet_of(settings, opened.unlocked).put(held)
     return held.id, credential_file.REQUEST.encode(Request(subject, created)), found

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from mip_cli.chain.issuers import IssuerSet, IssuerStatus
 from mip_cli.crypto.claims import date_text
@@ -17,9 +18,19 @@ from mip_cli.crypto.quad_tree import QuadTree
 from mip_cli.errors import CredentialInvalid, FileInvalid, MipError, PolicyUnmet, UsageFault
 from mip_cli.flows.kyc import credential_file, kyc_circuit
 from mip_cli.flows.kyc.credential_file import Credential, Revocations
-from mip_cli.store.credentials import Held, Wallet
+from mip_cli.store.credentials import Held
 from mip_cli.store.issuers import Home
 from mip_cli.units import Address
+
+
+class Credentials(Protocol):
+    """What a holder has: ``keeping.Kept``."""
+
+    def ids(self) -> list[str]:
+        """Return the names of all, sorted."""
+
+    def get(self, identifier: str) -> Held:
+        """Return one; raise ``UsageFault`` when there is none, ``FileInvalid`` for a damaged."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -53,17 +64,21 @@ class Place:
 
 
 def choose(
-    wallet: Wallet, parts: Sequence[PolicyText], required: int, place: Place, only: Sequence[str]
+    mine: Credentials,
+    parts: Sequence[PolicyText],
+    required: int,
+    place: Place,
+    only: Sequence[str],
 ) -> list[Fit]:
     """Return a credential for each of the first parts that can be shown, as many as required.
 
     ``only`` names the credentials to look at; empty for all. Raises the one reason there is, or
     ``PolicyUnmet`` with all of them: which predicate fails in which credential.
     """
-    mine, reasons = _documents(wallet, only)
+    answered, reasons = _documents(mine, only)
     fits: list[Fit] = []
     for number, part in enumerate(parts):
-        found = _first(mine, number, part, place)
+        found = _first(answered, number, part, place)
         if isinstance(found, Fit):
             fits.append(found)
         else:
@@ -81,14 +96,14 @@ def choose(
 
 
 def _documents(
-    wallet: Wallet, only: Sequence[str]
+    mine: Credentials, only: Sequence[str]
 ) -> tuple[list[tuple[Held, Credential]], list[MipError]]:
     """Return what was answered, and what is damaged: that one stops none of the others."""
     found: list[tuple[Held, Credential]] = []
     damaged: list[MipError] = []
-    for identifier in only or wallet.ids():
+    for identifier in only or mine.ids():
         try:
-            held = wallet.get(identifier)
+            held = mine.get(identifier)
             if held.document:
                 found.append((held, credential_file.decode(held.document)))
             elif only:

@@ -10,14 +10,14 @@ from mip_cli.chain.issuers import IssuerStatus
 from mip_cli.config import Settings
 from mip_cli.crypto import credential as credentials
 from mip_cli.crypto.field import random_salt
-from mip_cli.errors import CredentialInvalid
+from mip_cli.errors import CredentialInvalid, MipError
 from mip_cli.flows import connection
-from mip_cli.flows.kyc import credential_file, kyc_issuer
+from mip_cli.flows.kyc import credential_file, keeping, kyc_issuer
 from mip_cli.flows.kyc.credential_file import Credential, Request
+from mip_cli.flows.kyc.keeping import ArchiveAway, Kept, Place
 from mip_cli.flows.passport.passport_file import Opened
 from mip_cli.progress import Progress
-from mip_cli.store.credentials import Held, Wallet
-from mip_cli.store.secrets_codec import PassportSecrets
+from mip_cli.store.credentials import Held
 
 Clock = Callable[[], float]
 
@@ -31,11 +31,19 @@ class HeldView:
     """Unix time of the request."""
     credential: Credential | None
     """None while the issuer has not answered."""
+    place: Place = Place.DEVICE
+    """Where it is kept."""
+    fault: MipError | None = None
+    """Why it waits on this device although the passport has an archive."""
 
 
-def wallet_of(settings: Settings, content: PassportSecrets) -> Wallet:
-    """Return the credentials of an opened passport."""
-    return Wallet(settings.data_dir, content.name, content.secret)
+@dataclass(frozen=True)
+class Listing:
+    """All that a holder keeps, as far as it can be read."""
+
+    found: tuple[HeldView, ...]
+    fault: MipError | None
+    """What may hide another one."""
 
 
 def request(settings: Settings, opened: Opened, *, clock: Clock = time.time) -> tuple[str, bytes]:
@@ -47,7 +55,7 @@ def request(settings: Settings, opened: Opened, *, clock: Clock = time.time) -> 
     blinding, created = random_salt(), int(clock())
     subject = credentials.subject(content.secret, content.anchor, blinding)
     held = Held(blinding, subject, created)
-    wallet_of(settings, content).put(held)
+    keeping.wallet_of(settings, opened.unlocked).put(held)
     return held.id, credential_file.REQUEST.encode(Request(subject, created))
 
 
@@ -60,9 +68,11 @@ def keep(
     another chain than the issuer's. Raises ``CredentialInvalid`` when it does not hold.
     """
     found = credential_file.decode(document)
-    wallet = wallet_of(settings, opened.unlocked.secrets)
-    held = wallet.find(found.signed.statement.subject)
+    kept = keeping.look(settings, opened.unlocked, progress)
+    held = kept.find(found.signed.statement.subject)
     if held is None:
+        if not isinstance(kept.fault, ArchiveAway):
+            kept.require_whole()
         raise CredentialInvalid(
             "the credential answers no request of this passport",
             hint="make one with `mip kyc request`, and give it to the issuer",
@@ -71,9 +81,17 @@ def keep(
         raise CredentialInvalid("the credential's signature does not hold")
     progress.step("asking the registry of issuers")
     known = _require_issuer(settings, found, progress)
-    held = replace(held, document=document)
-    wallet.put(held)
-    return HeldView(held.id, held.created, found), known
+    return put(settings, opened, replace(held, document=document), found, progress), known
+
+
+def put(
+    settings: Settings, opened: Opened, held: Held, found: Credential, progress: Progress
+) -> HeldView:
+    """Keep a credential that was checked, in the archive where the passport has one."""
+    moved = keeping.keep(settings, opened.unlocked, held, progress)
+    place = Place.ARCHIVE if held.id in moved.credentials else Place.DEVICE
+    fault = None if place is Place.ARCHIVE else moved.fault
+    return HeldView(held.id, held.created, found, place, fault)
 
 
 def _require_issuer(settings: Settings, found: Credential, progress: Progress) -> bool:
@@ -95,18 +113,18 @@ def _require_issuer(settings: Settings, found: Credential, progress: Progress) -
     return True
 
 
-def list_held(settings: Settings, opened: Opened) -> list[HeldView]:
+def list_held(settings: Settings, opened: Opened, progress: Progress) -> Listing:
     """Return all requests and credentials of a passport."""
-    wallet = wallet_of(settings, opened.unlocked.secrets)
-    return [view(wallet.get(identifier)) for identifier in wallet.ids()]
+    kept = keeping.look(settings, opened.unlocked, progress)
+    return Listing(tuple(_view(kept, identifier) for identifier in kept.ids()), kept.fault)
 
 
-def show(settings: Settings, opened: Opened, identifier: str) -> HeldView:
+def show(settings: Settings, opened: Opened, identifier: str, progress: Progress) -> HeldView:
     """Return one; raise ``UsageFault`` when there is none of that name."""
-    return view(wallet_of(settings, opened.unlocked.secrets).get(identifier))
+    return _view(keeping.look(settings, opened.unlocked, progress), identifier)
 
 
-def view(held: Held) -> HeldView:
-    """Return what may be shown to the holder."""
+def _view(kept: Kept, identifier: str) -> HeldView:
+    held = kept.get(identifier)
     found = credential_file.decode(held.document) if held.document else None
-    return HeldView(held.id, held.created, found)
+    return HeldView(held.id, held.created, found, kept.place(identifier))

@@ -10,11 +10,10 @@ from mip_cli.config import Settings
 from mip_cli.crypto.dates import date_of_day, day_of
 from mip_cli.crypto.policy_text import PolicyText
 from mip_cli.crypto.quad_tree import QuadTree
-from mip_cli.errors import ArtifactMismatch, NetworkDown
+from mip_cli.errors import ArtifactMismatch, MipError, NetworkDown
 from mip_cli.flows import connection
 from mip_cli.flows.connection import Connection
-from mip_cli.flows.kyc import kyc_choose, kyc_circuit, kyc_issuer, self_attest
-from mip_cli.flows.kyc import kyc_held as kyc
+from mip_cli.flows.kyc import keeping, kyc_choose, kyc_circuit, kyc_issuer, self_attest
 from mip_cli.flows.kyc.credential_file import Revocations
 from mip_cli.flows.kyc.kyc_choose import Fit, Place
 from mip_cli.flows.passport import membership, passport_file, replacement
@@ -98,8 +97,9 @@ def show(
 ) -> Shown:
     """Make and verify what the holder consented to; the payload is that of the consent's request.
 
-    Nobody is asked but the chain: neither an issuer nor the app learns that a proof is made. Raises
-    what ``kyc_choose.choose`` and ``flows.passport.prove.prove`` raise.
+    Nobody is asked but the chain, and the archive's store: neither an issuer nor the app learns
+    that a proof is made. Raises the archive's fault where what can be read does not do, and what
+    ``kyc_choose.choose`` and ``flows.passport.prove.prove`` raise.
     """
     ask, request = consent.ask, consent.request
     require_kinds(keys, max(request.level, wish.level))
@@ -123,9 +123,12 @@ def show(
         everyone = registry.everyone(link.deployment.block, progress)
         day = day_of(now())
         place = Place(link.chain_id, registry.address, everyone, date_of_day(day), wish.revocations)
-        fits = kyc_choose.choose(
-            kyc.wallet_of(settings, content), wish.parts, wish.required, place, wish.credentials
-        )
+        kept = keeping.look(settings, opened.unlocked, progress)
+        try:
+            fits = kyc_choose.choose(kept, wish.parts, wish.required, place, wish.credentials)
+        except MipError:
+            kept.require_whole()  # "no" is not said of what could not be read
+            raise
         issuers = everyone.tree
         if not ask.newest_root:
             issuers = everyone.tree_for(fit.credential.issuer.number for fit in fits)

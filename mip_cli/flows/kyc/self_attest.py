@@ -110,5 +110,4 @@ def self_attested(
     first = datetime.datetime.fromtimestamp(now, datetime.UTC).date()
     found = sign(home, subject, schema, values, note, first=first, days=days)
     held = Held(blinding, subject, int(now), credential_file.encode(found), face)
-    kyc.wallet_of(settings, content).put(held)
-    return HeldView(held.id, held.created, found)
+    return kyc.put(settings, opened, held, found, progress)

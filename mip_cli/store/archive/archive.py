@@ -26,13 +26,19 @@ from mip_cli.store.archive.categories import (
     JSON_TYPE,
     Rule,
     built_in_rule,
+    credential_rule,
     parse_record,
 )
 from mip_cli.store.archive.category import OpenCategory
 from mip_cli.store.archive.grants import GrantRecord
 from mip_cli.store.archive.head import Head
 from mip_cli.store.archive.log import Act
-from mip_cli.store.archive.manifest import Record, require_category, require_path
+from mip_cli.store.archive.manifest import (
+    CREDENTIAL_TYPE,
+    Record,
+    require_category,
+    require_path,
+)
 from mip_cli.store.archive.reading import ArchiveReader
 from mip_cli.store.archive.root import MAX_CATEGORIES, CategoryState, RootState
 
@@ -116,6 +122,11 @@ class Archive(ArchiveReader):
             self._rules[category] = rule
         rule.judge(parse_record(data))
         return self.put(category, path, JSON_TYPE, len(data), _reader(data))
+
+    def put_credential(self, category: str, path: str, data: bytes) -> Record:
+        """Add a sealed credential; no view will hold it. Raises ``RecordInvalid``; see ``put``."""
+        credential_rule().judge(parse_record(data))
+        return self.put(category, path, CREDENTIAL_TYPE, len(data), _reader(data))
 
     def add_category(self, name: str, schema: bytes) -> None:
         """Add a category with a schema of the holder's; raise ``UsageFault`` for a known name."""

@@ -9,7 +9,7 @@ from mip_cli.crypto import jsontext
 from mip_cli.errors import FileInvalid, UsageFault
 from mip_cli.store.archive.manifest import JSON_TYPE
 from mip_cli.store.archive.schema_bounds import require_bounded
-from mip_cli.store.archive.schemas import BUILT_IN, Schema
+from mip_cli.store.archive.schemas import BUILT_IN, CREDENTIAL, Schema
 
 MAX_RECORD = 256 * 1024
 """Bytes of a JSON record."""
@@ -62,6 +62,12 @@ def built_in_rule(category: str) -> Rule:
     return Rule(category, BUILT_IN[category])
 
 
+@cache
+def credential_rule() -> Rule:
+    """Return the rule of held credentials."""
+    return Rule("credentials", CREDENTIAL)
+
+
 def parse_record(data: bytes) -> Any:
     """Read a JSON record; raise ``RecordInvalid`` when it is none."""
     if len(data) > MAX_RECORD:
@@ -100,6 +106,7 @@ __all__ = [
     "RecordInvalid",
     "Rule",
     "built_in_rule",
+    "credential_rule",
     "guess_type",
     "parse_record",
     "parse_schema",

@@ -15,6 +15,8 @@ MAX_PATH = 256
 """Bytes of a path."""
 JSON_TYPE = "application/json"
 """Media type of records that obey a schema."""
+CREDENTIAL_TYPE = "application/vnd.mip.credential"
+"""Media type of held credentials: sealed once more, and in no view (section 20)."""
 CATEGORY = re.compile(r"[a-z0-9-]{1,32}")
 """Names of categories."""
 

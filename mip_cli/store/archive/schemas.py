@@ -120,3 +120,16 @@ BUILT_IN: dict[str, Schema] = {
     "other": {},
 }
 """By category; a record that is no JSON obeys none."""
+
+CREDENTIAL: Schema = {
+    "type": "object",
+    "properties": {
+        "format": {"const": "mip.credential.file/1"},
+        "nonce": {"type": "string", "pattern": "^0x[0-9a-f]{24}$"},
+        "ciphertext": {"type": "string", "pattern": "^0x([0-9a-f]{2})+$"},
+        "checksum": {"type": "string", "pattern": "^0x[0-9a-f]{64}$"},
+    },
+    "required": ["format", "nonce", "ciphertext", "checksum"],
+    "additionalProperties": False,
+}
+"""What a record of the type ``manifest.CREDENTIAL_TYPE`` obeys, in any category."""

@@ -17,7 +17,7 @@ from mip_cli.store.archive import content, redaction, walk
 from mip_cli.store.archive.blocks import BlockDamaged, BlockMissing, damaged, fetch_one
 from mip_cli.store.archive.category import OpenCategory
 from mip_cli.store.archive.grants import GrantRecord
-from mip_cli.store.archive.manifest import JSON_TYPE, Record
+from mip_cli.store.archive.manifest import CREDENTIAL_TYPE, JSON_TYPE, Record
 from mip_cli.store.archive.paged import PagedList, Top
 from mip_cli.store.archive.reading import ArchiveReader, Found
 
@@ -30,13 +30,12 @@ def renew(
     """Seal the view of a grant anew under the category's present epoch; return what to keep.
 
     With ``rebuild`` it shows the records of now, else what it showed. A view of level 3 always
-    shows the manifest as it is.
+    shows the manifest as it is, without credentials.
     """
     category = archive.category(record.category)
     state, number = category.state, record.number + 1
     if record.receipt.level == 3:
-        top = state.top
-        shown = ViewContent(3, state.live, category.tag, top.length, top.key, top.cid)
+        shown = _whole(archive, category, rng)
     else:
         kept = None if rebuild else _present(archive, category, record)
         shown = kept or _build(archive, record, now, rng)
@@ -70,6 +69,20 @@ def unneeded(archive: ArchiveReader, gone: Sequence[Link], doomed: Iterable[Link
     except (BlockMissing, BlockDamaged):
         return []
     return sorted(left - needed)
+
+
+def _whole(archive: ArchiveReader, category: OpenCategory, rng: Rng) -> ViewContent:
+    """Return the category's own list; one without the credentials where it holds such."""
+    entries = [(record, link) for _, record, link in category.records.values()]
+    left = [(record, link) for record, link in entries if record.type != CREDENTIAL_TYPE]
+    top = category.state.top
+    if len(left) < len(entries):
+        shown = PagedList(archive.store, category.tag, Top(), linked=True)
+        for record, link in left:
+            shown.append(record.encode(), link)
+        top, blocks, _ = shown.flush(rng)
+        archive.store.put(blocks)
+    return ViewContent(3, len(left), category.tag, top.length, top.key, top.cid)
 
 
 def _present(
