@@ -332,3 +332,66 @@ TEXT = {"type": "string"}
 )  # fmt: skip
 def test_redact(value: object, schema: object, left: object) -> None:
     assert redaction.redact(value, schema) == left
+
+
+SEALED = (
+    b'{"format": "mip.credential.file/1", "nonce": "0x' + b"00" * 12 + b'", "ciphertext": "0x'
+    b'c0ffee", "checksum": "0x' + b"00" * 32 + b'"}'
+)
+
+
+def with_credentials(kept: Kept, *names: str) -> None:
+    with kept.open() as archive:
+        for name in names:
+            archive.put_credential("identity", f"credentials/{name}.mip", SEALED)
+        archive.commit()
+
+
+@pytest.mark.parametrize("level", [3, 2, 1])
+@pytest.mark.parametrize("first", [False, True])
+def test_credentials__are_in_no_view(kept: Kept, level: int, first: bool) -> None:
+    """Neither those from before the grant nor those that came after it and a refresh."""
+    with kept.open() as archive:
+        archive.put_record("identity", "me.json", b'{"name": "Ada", "document": {"kind": "x"}}')
+        archive.commit()
+    if first:
+        with_credentials(kept, "a", "b")
+    grant(kept, record("clerk", level, category="identity"))
+    with_credentials(kept, "c")
+    for _ in range(2):
+        bundle, key = bundle_of(kept, "clerk"), key_of(kept, "clerk")
+        assert bundle.view is not None
+        with kept.blocks() as store:
+            reader = ViewReader(store, bundle.place, bundle.view, key, level)
+            paths = [one.record.path for one in reader.records()]
+            below = set(walk.reachable(store, bundle.view))
+        assert paths == {3: ["me.json"], 2: ["000001.json"], 1: []}[level]
+        assert reader.count == len(paths)
+        with kept.open() as archive:
+            of_credentials = {
+                one.link for one in archive.records("identity") if one.record.path != "me.json"
+            }
+            own_list = archive.state_of("identity").top.cid
+        assert not below & of_credentials  # nor does a CAR of the view carry them
+        assert own_list not in below  # whose key would show names, sizes and times
+        with kept.open() as archive:
+            archive.renew_view(archive.grants.require("clerk"), rebuild=True)
+            archive.commit()
+    # they outlive every other change, and what the view alone led to goes with it
+    with kept.open() as archive:
+        end(archive, "clerk", eager=True)
+    kept.audit()
+    swept(kept)
+    assert len(kept.paths()["identity"]) == (4 if first else 2)
+    kept.erase("identity", "credentials/c.mip")
+    kept.audit()
+    swept(kept)
+
+
+def test_credentials__before_the_first__the_view_is_the_category_s_own_list(kept: Kept) -> None:
+    grant(kept, record("clinic", 3))
+    bundle = bundle_of(kept, "clinic")
+    assert bundle.view is not None
+    with kept.blocks() as store, kept.open() as archive:
+        own_list = archive.state_of("finance").top.cid
+        assert own_list in set(walk.reachable(store, bundle.view))
