@@ -14,12 +14,15 @@ from tests.e2e.conftest import (
     Device,
     Holder,
     Proxy,
+    Result,
     Seen,
     new_device,
     new_holder,
     running_chain,
 )
+from tests.e2e.kyc_cast import City, kept
 from tests.e2e.recovery_cast import NEW_PASSWORD, Cast, read
+from tests.e2e.test_grants import mip as run
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +106,43 @@ def test_device_lost__password_and_people__bring_the_same_person_back(cast: Cast
     voided = device.mip(*void, stdin=NEW_PASSWORD).succeeded()
     assert [app["epoch"] for app in voided.json["apps"]] == [1]
     assert "links your pseudonyms" in voided.err
+
+
+def test_device_lost__archive_and_credentials_come_back_too(cast: Cast, tmp_path: Path) -> None:
+    city = City.on(tmp_path / "city", cast.chain)
+    note = tmp_path / "note.json"
+    note.write_text('{"name": "Ada"}')
+    cast.mine("archive", "put", note, "--category", "identity").succeeded()
+
+    def mine(*what: str | Path) -> Result:
+        return run(cast.holder, *what)
+
+    name = city.issue(mine, "card")["id"]
+    assert kept(mine) == {name: "archive"}
+    before = city.prove(mine, tmp_path / "before.json").succeeded().json
+    car = tmp_path / "archive.car"
+    cast.mine("archive", "export", "-o", car).succeeded()
+    backup, locator = cast.export()  # made after the archive began: it opens it
+    for folder in ("passports", "credentials", "archives"):
+        shutil.rmtree(cast.holder.device.data / folder)
+
+    device = cast.device("new")
+    ask = cast.start(device, backup, locator)
+    bring = cast.continue_command(*cast.answers(ask), *cast.old_password())
+    device.mip(*bring, stdin=NEW_PASSWORD).succeeded()
+    cast.later(48)
+    finish = cast.recover_command("finish", "--image", cast.photos.again)
+    device.mip(*finish, stdin=NEW_PASSWORD).succeeded()
+    me = returned(cast, device)
+
+    def now(*what: str | Path) -> Result:
+        return run(me, *what)
+
+    assert "is not on this device" in now("kyc", "list", "--json").succeeded().err
+    now("archive", "import", car).succeeded()
+    assert kept(now) == {name: "archive"}
+    after = city.prove(now, tmp_path / "after.json").succeeded().json
+    assert (after["nullifier"], after["credentials"]) == (before["nullifier"], [name])
 
 
 def test_nobody_s_machine__holds_a_part_or_the_people_secret_in_clear(
