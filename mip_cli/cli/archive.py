@@ -106,6 +106,7 @@ def put(
                 stdin=sys.stdin.buffer.read,
             )
         kept, where = session.archive.head.store, session.archive.store.label
+        began = session.archive.head.commit == 1
     first = done.records[0]
     document = {
         "category": category,
@@ -122,6 +123,9 @@ def put(
         if len(done.records) > 1:
             what = f"{len(done.records)} records"
         click.echo(f"{what}, in {category}")
+        if began:
+            _io.note("your archive begins; a backup from before does not open it: make a new one")
+            _io.note("credentials go into it from now on, earlier ones with `mip kyc move`")
         if store is not None and kept != create:
             _io.warn(f"the archive lies in {where} already; --store counts for a new one")
 
