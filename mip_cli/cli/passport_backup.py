@@ -81,9 +81,9 @@ def export(
     """Write a sealed backup that your password and your guardians open on any device.
 
     A backup stays good when you replace password or photo: it then opens with the password it was
-    made under. Make a new one after a change of guardians, and once your archive has begun: it brings
-    no archive or credentials, but the key that opens them. In IPFS everyone who learns its content
-    id can fetch it, for ever: it is sealed, but a weak password would show in it.
+    made under. Make a new one after a change of guardians, and once your archive has begun: a
+    backup holds the key to it, and neither archive nor credentials. In IPFS everyone who learns its
+    content id can fetch it, for ever: it is sealed, but a weak password would show in it.
     """
     if [output is not None, folder is not None, ipfs].count(True) != 1:
         raise UsageFault("a backup goes to one place", hint="give one of -o, --folder and --ipfs")

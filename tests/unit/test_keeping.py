@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -9,13 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from mip_cli.config import Settings, load_settings
 from mip_cli.crypto.archive_keys import ArchiveKey
 from mip_cli.errors import EnvironmentFault, FileInvalid, KeyLocked, MipError, UsageFault
 from mip_cli.flows.archive import archive_records
-from mip_cli.flows.kyc import keeping
+from mip_cli.flows.kyc import keeping, kyc_held
 from mip_cli.flows.kyc.keeping import ArchiveAway, Place
+from mip_cli.flows.passport.passport_file import Opened
+from mip_cli.models import Kind
 from mip_cli.progress import Silent
 from mip_cli.store import files, keyfile
 from mip_cli.store.archive import audit, categories, head, stores
@@ -26,7 +31,7 @@ from mip_cli.store.credentials import FaceOpening, Held
 from mip_cli.store.keyfile import Unlocked
 from mip_cli.store.slots import PasswordLock
 from tests.unit.archive_support import Killer, reader, run_killed
-from tests.unit.test_keyfile import KdfParams, all_locks, passport_secrets
+from tests.unit.test_keyfile import DEVICE, PEOPLE, KdfParams, all_locks, passport_secrets
 
 CANARY = "Lovelace-Canary"
 DOCUMENT = f'{{"claims": "{CANARY}"}}'.encode()
@@ -134,6 +139,44 @@ def test_keep__with_an_archive__there_alone(holder: Holder, tmp_path: Path) -> N
         # the issuer, who knows the subject, cannot tell whose record it is by its path
         assert held(1).id not in record.path
         assert held(2).id not in record.path
+
+
+def test_path__is_what_the_protocol_says(holder: Holder) -> None:
+    wallet = keeping.wallet_of(holder.settings, holder.unlocked)
+    secret = holder.unlocked.secrets.secret.to_bytes(32, "big")
+    names = HKDF(SHA256(), 32, None, b"mip credential names/1").derive(secret)
+    told = hmac.new(names, held(1).id.encode(), "sha256").hexdigest()[:32]
+    assert wallet.vault.path_of(held(1).id) == f"credentials/{told}.mip"
+
+
+def test_any_two_kinds_of_key__open_both_places(holder: Holder) -> None:
+    here = holder.keep(1)
+    holder.begin()
+    there = holder.keep(2)
+    wallet = keeping.wallet_of(holder.settings, holder.unlocked)
+    wallet.put(held(1))
+    path = holder.unlocked.path
+    envelope = keyfile.read(path)
+    shares = {
+        Kind.FACE: keyfile.open_face(path, envelope, DEVICE).share,
+        Kind.PEOPLE: keyfile.open_people(path, envelope, PEOPLE),
+    }
+    holder.unlocked = keyfile.open_with(path, envelope, shares)  # without the password
+    kept = holder.look()
+    kept.require_whole()
+    assert (kept.ids(), kept.get(there)) == (sorted([here, there]), held(2))
+
+
+def test_list__a_damaged_file_hides_none_of_the_others(holder: Holder) -> None:
+    names = sorted(holder.keep(n, b"") for n in (1, 2))  # requests, which need no credential
+    opened = Opened(holder.unlocked, None, None, None)
+    whole = kyc_held.list_held(holder.settings, opened, PROGRESS)
+    assert ([one.id for one in whole.found], whole.fault) == (names, None)
+    path = holder.settings.data_dir / "credentials" / "default" / f"{names[0]}.mip"
+    path.write_bytes(path.read_bytes()[:-40])
+    listed = kyc_held.list_held(holder.settings, opened, PROGRESS)
+    assert [one.id for one in listed.found] == names[1:]
+    assert isinstance(listed.fault, FileInvalid)
 
 
 def test_put__of_what_is_no_sealed_credential__is_refused(holder: Holder) -> None:

@@ -10,7 +10,7 @@ from mip_cli.chain.issuers import IssuerStatus
 from mip_cli.config import Settings
 from mip_cli.crypto import credential as credentials
 from mip_cli.crypto.field import random_salt
-from mip_cli.errors import CredentialInvalid, MipError
+from mip_cli.errors import CredentialInvalid, FileInvalid, MipError
 from mip_cli.flows import connection
 from mip_cli.flows.kyc import credential_file, keeping, kyc_issuer
 from mip_cli.flows.kyc.credential_file import Credential, Request
@@ -43,7 +43,7 @@ class Listing:
 
     found: tuple[HeldView, ...]
     fault: MipError | None
-    """What may hide another one."""
+    """What hides another one, or may."""
 
 
 def request(settings: Settings, opened: Opened, *, clock: Clock = time.time) -> tuple[str, bytes]:
@@ -116,7 +116,13 @@ def _require_issuer(settings: Settings, found: Credential, progress: Progress) -
 def list_held(settings: Settings, opened: Opened, progress: Progress) -> Listing:
     """Return all requests and credentials of a passport."""
     kept = keeping.look(settings, opened.unlocked, progress)
-    return Listing(tuple(_view(kept, identifier) for identifier in kept.ids()), kept.fault)
+    found, fault = [], kept.fault
+    for identifier in kept.ids():
+        try:
+            found.append(_view(kept, identifier))
+        except FileInvalid as error:  # it hides none of the others
+            fault = error
+    return Listing(tuple(found), fault)
 
 
 def show(settings: Settings, opened: Opened, identifier: str, progress: Progress) -> HeldView:
