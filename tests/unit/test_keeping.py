@@ -246,6 +246,27 @@ def test_both_places__count_once__the_later_one(holder: Holder) -> None:
     assert holder.files == []
 
 
+def test_move__while_a_later_state_comes__leaves_that_one(
+    holder: Holder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = holder.keep(1)
+    holder.begin()
+    wallet = keeping.wallet_of(holder.settings, holder.unlocked)
+    later, commit = held(1, DOCUMENT + b" "), Archive.commit
+
+    def overtaken(archive: Archive) -> head.Head:
+        wallet.put(later)  # what another process does at this moment
+        return commit(archive)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Archive, "commit", overtaken)
+        holder.move()
+    kept = holder.look()
+    assert (kept.get(name), kept.place(name)) == (later, Place.DEVICE)
+    assert holder.move().credentials == (name,)
+    assert holder.archived() == {name: later}
+
+
 def test_remove__in_both_places(holder: Holder) -> None:
     first = holder.keep(1)
     holder.remove(first)

@@ -139,7 +139,7 @@ def move(settings: Settings, unlocked: Unlocked, progress: Progress) -> Moved:
     Without an archive nothing happens; what hinders it is returned, and nothing is lost.
     """
     wallet = wallet_of(settings, unlocked)
-    done: list[str] = []
+    done: list[Held] = []
     try:
         if not _has_archive(settings, unlocked):
             return Moved(())
@@ -157,13 +157,14 @@ def move(settings: Settings, unlocked: Unlocked, progress: Progress) -> Moved:
                     records.put(held)
                 elif known is None:
                     continue  # a request that nobody answered
-                done.append(held.id)
+                done.append(held)
             session.archive.commit()
-            for identifier in done:
-                wallet.remove(identifier)
+            for held in done:
+                if wallet.has(held.id) and wallet.get(held.id) == held:  # else a later one came
+                    wallet.remove(held.id)
     except MipError as error:
         return Moved((), error)
-    return Moved(tuple(done), fault)
+    return Moved(tuple(held.id for held in done), fault)
 
 
 def remove(settings: Settings, unlocked: Unlocked, identifier: str, progress: Progress) -> None:

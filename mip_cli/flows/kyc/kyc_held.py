@@ -89,7 +89,9 @@ def put(
 ) -> HeldView:
     """Keep a credential that was checked, in the archive where the passport has one."""
     moved = keeping.keep(settings, opened.unlocked, held, progress)
-    place = Place.ARCHIVE if held.id in moved.credentials else Place.DEVICE
+    # another process may have taken it along
+    here = keeping.wallet_of(settings, opened.unlocked).has(held.id)
+    place = Place.DEVICE if here else Place.ARCHIVE
     fault = None if place is Place.ARCHIVE else moved.fault
     return HeldView(held.id, held.created, found, place, fault)
 
