@@ -272,7 +272,7 @@ def _show_opened(done: Accessed, output: str, as_json: bool) -> None:
     def text() -> None:
         what = f"{len(done.records)} records"
         if done.aggregates is not None:
-            what = "numbers over all records"
+            what = "numbers over groups of records"
         if done.proof is not None:
             what = "a proof, which holds"
         click.echo(f"{output}: {what}; {done.uses_left} uses left")

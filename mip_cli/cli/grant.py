@@ -83,7 +83,7 @@ def grant() -> None:
     "--level",
     type=click.IntRange(0, 3),
     required=True,
-    help="3 whole records, 2 without what names you, 1 numbers over all, 0 a proof alone.",
+    help="3 whole records, 2 without what names you, 1 numbers over groups, 0 a proof alone.",
 )
 @click.option("--expires", default="30d", show_default=True, metavar="SPAN", help="30d, 12h, 90m.")
 @click.option("--uses", type=click.IntRange(1), default=1, show_default=True)
@@ -132,6 +132,10 @@ def issue(
     """Grant the grantee of CARD something of one category, and write his bundle.
 
     You see what you consent to before anything is opened. Interrupted, the same command goes on.
+
+    \b
+    Level 1 counts records in the groups of eight that they were put in, five or more of a group
+    together or none. Who knows all of a group but one, as he put them there, learns that one.
     """
     if category is None:
         raise UsageFault("what of?", hint="add --category NAME")

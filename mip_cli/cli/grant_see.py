@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -12,9 +13,9 @@ from mip_cli.config import Settings
 from mip_cli.crypto import grant_bundle, grant_consent
 from mip_cli.crypto.grant_consent import ConsentReceipt
 from mip_cli.errors import FileInvalid, PermissionAbsent
-from mip_cli.flows.grants import grant as flow
 from mip_cli.flows.grants import grant_page
-from mip_cli.flows.grants.grant import Standing
+from mip_cli.flows.grants import grant_see as flow
+from mip_cli.flows.grants.grant_see import Standing
 
 LIST_SCHEMA = "mip.grant.list/1"
 CHECK_SCHEMA = "mip.grant.check/1"
@@ -31,9 +32,10 @@ def list_grants(
     password_file: str | None,
     as_json: bool,
 ) -> None:
-    """List what you granted, and how it stands on chain.
+    """List what you granted, and how it stands on chain now.
 
-    The node that is asked learns which pseudonyms were asked for together.
+    What ended there ends in your archive too, with new keys for its category. Grants of another
+    chain are not asked for. The node learns which pseudonyms were asked for together.
     """
     factors = _archive.factors_of(settings, passport_name, password_file, image)
     with _render.TerminalProgress(quiet=as_json) as progress:
@@ -47,15 +49,21 @@ def list_grants(
                 one.receipt.category,
                 one.receipt.level,
                 _grants.day(one.receipt.expires),
-                one.uses_left,
+                one.uses_left if one.asked else "?",
                 _stand(one),
             )
-            for one in found
+            for one in found.grants
         ]
         head = ("name", "grantee", "category", "level", "until", "uses left", "stands")
         _render.table(head, rows)
+        _io.note(f"as of block {found.block}")
+        _note_renewed(found.renewed)
 
-    document = {"grants": [_standing(one) for one in found]}
+    document = {
+        "grants": [_standing(one) for one in found.grants],
+        "block": found.block,
+        "renewed": list(found.renewed),
+    }
     _io.emit(document, schema=LIST_SCHEMA, as_json=as_json, text=text)
 
 
@@ -103,14 +111,21 @@ def receipts(
     """Show each use of a grant on chain, beside the access receipts that the grantee gave.
 
     A grantee with a tool of his own can read without leaving any: what is missing proves nothing.
+    What ended on chain ends in your archive too.
     """
     documents = [_io.read_input(one, 8 * 1024, what="access receipt") for one in handed]
     factors = _archive.factors_of(settings, passport_name, password_file, image)
     with _render.TerminalProgress(quiet=as_json) as progress:
-        record, uses = flow.receipts(settings, passport_name, factors, name, documents, progress)
+        found = flow.receipts(settings, passport_name, factors, name, documents, progress)
+    standing, uses = found.standing, found.uses
     document = {
-        "name": record.name,
-        "grant": record.id,
+        "name": name,
+        "grant": standing.grant,
+        "in_force": standing.fault is None,
+        "fault": standing.fault,
+        "uses_left": standing.uses_left,
+        "block": found.block,
+        "renewed": list(found.renewed),
         "uses": [
             {
                 "block": use.block,
@@ -136,6 +151,8 @@ def receipts(
             for use in uses
         ]
         _render.table(("block", "level", "uses left", "access", "his receipt"), rows)
+        _io.note(f"as of block {found.block}: {_stand(standing)}, {standing.uses_left} uses left")
+        _note_renewed(found.renewed)
 
     _io.emit(document, schema=RECEIPTS_SCHEMA, as_json=as_json, text=text)
 
@@ -145,11 +162,16 @@ def _standing(one: Standing) -> dict[str, object]:
     return {
         "name": None if record is None else record.name,
         **_grants.receipt_document(one.receipt),
-        "in_force": one.fault is None,
+        "in_force": one.fault is None if one.asked else None,
         "fault": one.fault,
         "uses_left": one.uses_left,
         "state": None if record is None else record.state,
     }
+
+
+def _note_renewed(names: Sequence[str]) -> None:
+    for name in names:
+        _io.note(f"{name} needs a new bundle: mip grant refresh {name} -o FILE")
 
 
 def _stand(one: Standing) -> str:

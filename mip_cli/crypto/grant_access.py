@@ -40,7 +40,8 @@ class AccessReceipt:
     signing_key: bytes
     """The grantee's, as on his card."""
     used: bytes | None
-    """Of a contract's own use the ``access`` of its event; else None, and this receipt's hash."""
+    """The ``access`` of the event that this opening goes by where it is not this receipt's hash: a
+    contract's own use, or the use of an access that was cut off."""
     signature: bytes = b""
 
     @property

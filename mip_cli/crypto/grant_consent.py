@@ -32,7 +32,8 @@ MAX_USES = (1 << 32) - 1
 
 LEVELS = (
     "a proof and no data",
-    "numbers over all records, no record",
+    "counts, sums and coarse bounds over groups of at least five records, no record (who knows all "
+    "of a group but one learns that one)",
     "records without the members that name you or others",
     "whole records and files",
 )

@@ -184,14 +184,17 @@ def test_grant__levels_3_1_and_0__and_what_a_revocation_changes_for_others(
     second.key_file.write_text(SECOND)
     second.key_file.chmod(0o600)
     other = card_of(second, "--hybrid")
+    (out / "more.jsonl").write_text('{"income": 6000}\n{"income": 7000}')
+    put = ("archive", "put", out / "more.jsonl", "--lines", "--category", "finance")
+    mip(holder, *put).succeeded()  # eight make a cell, which level 1 counts
     issue(holder, card, 3, "whole", "--uses", "9").succeeded()
     issue(holder, other, 1, "numbers", "--uses", "9").succeeded()
     whole = institution.open(out / "whole.json", out / "whole.car", "whole").succeeded().json
     folder = institution.device.out / "whole" / "pay"
-    assert whole["records"] == len(list(folder.iterdir())) == 6
+    assert (whole["records"], len(list(folder.iterdir()))) == (8, 6)
     assert CANARY in (folder / "000001.json").read_text()
     got = second.open(out / "numbers.json", out / "numbers.car", "numbers").succeeded().json
-    assert got["aggregates"]["members"]["income"]["sum"] == 15000
+    assert got["aggregates"]["members"]["income"]["sum"] == 28000
     # each opens his own alone
     second.open(out / "whole.json", out / "whole.car", "x").refused(2, "not for default")
     institution.open(out / "numbers.json", out / "numbers.car", "x").refused(2, "not for default")
@@ -200,7 +203,7 @@ def test_grant__levels_3_1_and_0__and_what_a_revocation_changes_for_others(
     bundles.mkdir()
     revoke = ("grant", "revoke", "whole", "--eager", "--bundles", bundles, "--yes", "--json")
     done = mip(holder, *revoke).succeeded().json
-    assert (done["resealed"], done["bundles"]) == (6, ["numbers"])
+    assert (done["resealed"], done["bundles"]) == (8, ["numbers"])
     store = f"sqlite:{holder.device.data / 'archives' / holder.name / 'blocks.sqlite'}"
     command = ("open", "--store", store, "--json", "--key-file")
     # the old bundle opens nothing any more, and costs no use; the new one does

@@ -76,23 +76,6 @@ def test_level_2__two_grantees_see_nothing_in_common(kept: Kept) -> None:
     assert key_of(kept, "one") != key_of(kept, "two")
 
 
-def test_level_1__numbers_over_five_or_more_values(kept: Kept) -> None:
-    few = record("few", 1, 2, "health")
-    grant(kept, record("many", 1), few)
-    for name, number, said in (
-        ("many", 1, {"count": 6, "min": 0.0, "max": 5.0, "mean": 2.5, "sum": 15.0}),
-        ("few", 2, None),
-    ):
-        bundle = bundle_of(kept, name)
-        assert bundle.view is not None
-        with kept.blocks() as store:
-            key = open_key(bundle, kem_keys(seed=number))
-            reader = ViewReader(store, bundle.place, bundle.view, key, 1)
-        assert reader.records() == []
-        assert reader.aggregates["members"].get("amount") == said
-    assert reader.aggregates == {"members": {}, "records": "fewer than 5"}
-
-
 @pytest.mark.parametrize("field", ["grant", "category", "epoch", "number"])
 def test_view__serves_in_no_other_place(kept: Kept, field: str) -> None:
     grant(kept, record("bank", 2))

@@ -18,7 +18,7 @@ from mip_cli.flows.archive import archive_records as archive
 from mip_cli.flows.demo import demo_photos
 from mip_cli.flows.demo.demo_photos import Photos
 from mip_cli.flows.demo.demo_stage import Narrator, Scene, Stage, giving, machine, own_chain
-from mip_cli.flows.grants import access, grant
+from mip_cli.flows.grants import access, grant, grant_see
 from mip_cli.flows.grants.grant_terms import Wish
 from mip_cli.flows.passport import enroll, prove, verify
 from mip_cli.flows.passport.passport_file import Factors
@@ -218,7 +218,7 @@ class _Story:
         """Join the uses on chain with the receipt that was handed back."""
         place, progress = self.stage.settings, self.stage.progress
         handed = [self.receipts[LENDER]]
-        _, uses = grant.receipts(place, NAME, self._factors, LENDER, handed, progress)
+        uses = grant_see.receipts(place, NAME, self._factors, LENDER, handed, progress).uses
         signed = sum(use.receipt is not None for use in uses)
         return "each use is on chain, also where no receipt was given", {
             "uses": len(uses),

@@ -1,8 +1,8 @@
 """The grantee's side: keys, a card, and opening what a holder granted.
 
 It works on any machine with the bundle, the blocks, a node and the grantee's own key. The chain is
-asked first; the access receipt is durable before the use is sent, the use is on chain before
-anything is opened.
+asked first and the view is tried; the access receipt is durable before the use is sent, the use is
+on chain before anything is written or shown.
 """
 
 from __future__ import annotations
@@ -31,14 +31,13 @@ from mip_cli.errors import (
     WrongSecret,
 )
 from mip_cli.flows import connection
-from mip_cli.flows.connection import Connection
 from mip_cli.flows.grants import access_chain, access_source, grant_proof, grant_terms
 from mip_cli.flows.grants.access_source import Source
 from mip_cli.flows.passport import verify
-from mip_cli.flows.sending import Purse
+from mip_cli.flows.sending import Purse, sender_of
 from mip_cli.progress import Progress
 from mip_cli.store import files, grantees
-from mip_cli.store.archive import car, walk
+from mip_cli.store.archive import car
 from mip_cli.store.archive.blocks import BlockStore
 from mip_cli.store.archive.manifest import Record
 from mip_cli.store.grantees import Accesses, Grantee, Opened
@@ -202,19 +201,16 @@ def open_bundle(
     accesses = Accesses(settings.data_dir, grantee.name)
     progress.step("asking the chain")
     with connection.connect(settings) as link, _store(source, bundle, progress) as store:
-        earlier = access_chain.begun(accesses, bundle)
-        paid = _is_paid(link, grantee, bundle, earlier, accesses)
-        access_chain.require_granted(link, bundle, paid=paid)
-        if bundle.view is not None and store is not None:
-            progress.step("looking for the blocks")
-            for _ in walk.reachable(store, bundle.view):
-                pass  # a view that is not all there is found out before a use is spent
+        sender = None if purse is None else sender_of(settings, link, purse)
+        use = access_chain.Use(link, grantee, bundle, accesses, sender)
+        paid = use.paid(progress)
+        access_chain.require_granted(link, bundle, paid=paid is not None)
+        progress.step("looking whether all is there")
+        ready = access_source.opened(store, bundle, key, progress)
         proof = grant_proof.verified(settings, bundle, progress)
-        receipt, sent = access_chain.use(
-            settings, link, grantee, bundle, earlier, accesses, purse, progress
-        )
+        receipt, sent = use.take(paid, progress)
         progress.step("decrypting")
-        records, numbers = access_source.write(store, bundle, key, receipt, output)
+        records, numbers = access_source.write(ready, receipt, output)
         left = grant_terms.grants_of(link).grant_of(
             bundle.receipt.pseudonym, bundle.receipt.category
         )
@@ -248,20 +244,6 @@ def _key(grantee: Opened, bundle: Bundle) -> bytes:
         return grant_bundle.open_key(bundle, grantee.content.keys)
     except NotAuthentic:
         raise WrongSecret("the key in the bundle was not sealed to this grantee") from None
-
-
-def _is_paid(
-    link: Connection,
-    grantee: Opened,
-    bundle: Bundle,
-    earlier: AccessReceipt | None,
-    accesses: Accesses,
-) -> bool:
-    """Tell whether the use of this opening is on chain: of a run before, or by a contract."""
-    if earlier is not None and access_chain.is_used(link, bundle, earlier):
-        return True
-    contract = grantee.content.card.kind is GranteeKind.CONTRACT
-    return contract and bool(access_chain.unclaimed(link, bundle, accesses))
 
 
 @contextmanager

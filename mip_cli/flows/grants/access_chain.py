@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from mip_cli.chain import grants as on_chain
 from mip_cli.chain.grants import GrantState
+from mip_cli.chain.tx import Sender
 from mip_cli.chain.values import Receipt
-from mip_cli.config import Settings
 from mip_cli.crypto import grant_access
 from mip_cli.crypto.grant_access import SALT_BYTES, AccessReceipt
 from mip_cli.crypto.grant_bundle import Bundle
@@ -16,7 +16,6 @@ from mip_cli.crypto.grant_card import GranteeKind
 from mip_cli.errors import PermissionAbsent, UsageFault, WrongChain
 from mip_cli.flows.connection import Connection
 from mip_cli.flows.grants import grant_terms
-from mip_cli.flows.sending import Purse, sender_of
 from mip_cli.progress import Progress
 from mip_cli.store.grantees import Accesses, Opened
 
@@ -42,19 +41,6 @@ def require_granted(link: Connection, bundle: Bundle, *, paid: bool = False) -> 
     return state
 
 
-def begun(accesses: Accesses, bundle: Bundle) -> AccessReceipt | None:
-    """Return the access of an earlier run that was cut off."""
-    for found in accesses.pending(bundle.receipt.id):
-        if (found.number, found.view) == (bundle.number, bundle.view):
-            return found
-    return None
-
-
-def is_used(link: Connection, bundle: Bundle, receipt: AccessReceipt) -> bool:
-    """Tell whether the use of an access is on chain."""
-    return any(one.access == receipt.access for one in uses(link, bundle))
-
-
 def uses(link: Connection, bundle: Bundle) -> list[on_chain.GrantUsed]:
     """Return the uses of the grant on chain, the newest last."""
     r = bundle.receipt
@@ -72,66 +58,99 @@ def uses(link: Connection, bundle: Bundle) -> list[on_chain.GrantUsed]:
     return found
 
 
-def unclaimed(link: Connection, bundle: Bundle, accesses: Accesses) -> list[on_chain.GrantUsed]:
-    """Return a contract's uses of a grant that nothing was opened by yet."""
-    taken = {one.used for one in accesses.finished(bundle.receipt.id)}
-    return [one for one in uses(link, bundle) if one.access not in taken]
+@dataclass(frozen=True)
+class Paid:
+    """A use that is on chain and that nothing was opened by yet."""
+
+    access: bytes
+    """The word of its event."""
+    begun: AccessReceipt | None
+    """Of the run that was cut off; None for a contract's use that no run took."""
 
 
-def use(
-    settings: Settings,
-    link: Connection,
-    grantee: Opened,
-    bundle: Bundle,
-    earlier: AccessReceipt | None,
-    accesses: Accesses,
-    purse: Purse | None,
-    progress: Progress,
-) -> tuple[AccessReceipt, Receipt | None]:
-    """Use the grant once, unless an earlier run did; return the receipt and the transaction."""
-    r = bundle.receipt
-    if grantee.content.card.kind is GranteeKind.CONTRACT:
-        if earlier is not None:
-            return earlier, None
-        free = unclaimed(link, bundle, accesses)
-        if not free:
+@dataclass(frozen=True, repr=False)
+class Use:
+    """The one use of a grant that an opening takes."""
+
+    link: Connection
+    grantee: Opened
+    bundle: Bundle
+    accesses: Accesses
+    sender: Sender | None
+    """Of the grantee's account; None where a contract is the grantee."""
+
+    def paid(self, progress: Progress) -> Paid | None:
+        """Return a use to open by without another one, of a run before or by the contract.
+
+        It may have been taken for an older bundle of the grant: what was paid for stays so.
+        """
+        pending = self.accesses.pending(self.bundle.receipt.id)
+        if self.sender is not None:
+            for one in pending:
+                self.sender.settle(self._label(one), progress)
+        done = {one.access for one in self.accesses.finished(self.bundle.receipt.id)}
+        free = [one.access for one in uses(self.link, self.bundle) if one.access not in done]
+        for one in sorted(pending, key=self._fits, reverse=True):
+            if one.access in free:
+                return Paid(one.access, one)
+        if self._by_contract and free:
+            return Paid(free[-1], None)
+        return None
+
+    def take(self, paid: Paid | None, progress: Progress) -> tuple[AccessReceipt, Receipt | None]:
+        """Use the grant once, unless that is paid; return access receipt and transaction."""
+        if paid is not None:
+            fitting = paid.begun if paid.begun is not None and self._fits(paid.begun) else None
+            receipt = fitting or self._begin(paid.access)
+            for one in self.accesses.pending(receipt.receipt):
+                if one.access == paid.access and one.id != receipt.id:
+                    self.accesses.drop(one)  # one use, one opening
+            return receipt, None
+        r = self.bundle.receipt
+        if self._by_contract:
             raise PermissionAbsent(
                 "your contract has not used the grant for this opening",
                 hint="have the contract use it first, as Lender.apply or Clinic.visit do",
             )
-        return _begin(grantee, bundle, accesses, link, free[-1].access), None
-    if purse is None or purse.signer.address != r.grantee:
-        raise UsageFault(
-            f"only {r.grantee} can use the grant", hint="add the key of this account: --key-file"
+        if self.sender is None or self.sender.address != r.grantee:
+            raise UsageFault(
+                f"only {r.grantee} can use the grant",
+                hint="add the key of this account: --key-file",
+            )
+        begun = (one for one in self.accesses.pending(r.id) if one.used is None and self._fits(one))
+        receipt = next(begun, None) or self._begin(None)
+        progress.step("noting the access on chain")
+        call = grant_terms.grants_of(self.link).use(
+            r.pseudonym, r.category, r.level, receipt.access
         )
-    receipt = earlier or _begin(grantee, bundle, accesses, link, None)
-    if earlier is not None and is_used(link, bundle, receipt):
-        return receipt, None
-    progress.step("noting the access on chain")
-    grants = grant_terms.grants_of(link)
-    call = grants.use(r.pseudonym, r.category, r.level, receipt.access)
-    label = f"access:{grants.address}:{receipt.id.hex()}"
-    return receipt, sender_of(settings, link, purse).send(label, call, progress)
+        return receipt, self.sender.send(self._label(receipt), call, progress)
 
+    @property
+    def _by_contract(self) -> bool:
+        return self.grantee.content.card.kind is GranteeKind.CONTRACT
 
-def _begin(
-    grantee: Opened, bundle: Bundle, accesses: Accesses, link: Connection, used: bytes | None
-) -> AccessReceipt:
-    r, signer = bundle.receipt, grantee.content.signer
-    bare = AccessReceipt(
-        receipt=r.id,
-        chain_id=r.chain_id,
-        contract=r.contract,
-        pseudonym=r.pseudonym,
-        category=r.category,
-        level=r.level,
-        number=bundle.number,
-        view=bundle.view,
-        at=int(link.clock()),
-        salt=secrets.token_bytes(SALT_BYTES),
-        signing_key=signer.public,
-        used=used,
-    )
-    receipt = grant_access.sign(bare, signer)
-    accesses.begin(receipt)
-    return receipt
+    def _fits(self, receipt: AccessReceipt) -> bool:
+        return (receipt.number, receipt.view) == (self.bundle.number, self.bundle.view)
+
+    def _label(self, receipt: AccessReceipt) -> str:
+        return f"access:{grant_terms.grants_of(self.link).address}:{receipt.id.hex()}"
+
+    def _begin(self, used: bytes | None) -> AccessReceipt:
+        r, signer = self.bundle.receipt, self.grantee.content.signer
+        bare = AccessReceipt(
+            receipt=r.id,
+            chain_id=r.chain_id,
+            contract=r.contract,
+            pseudonym=r.pseudonym,
+            category=r.category,
+            level=r.level,
+            number=self.bundle.number,
+            view=self.bundle.view,
+            at=int(self.link.clock()),
+            salt=secrets.token_bytes(SALT_BYTES),
+            signing_key=signer.public,
+            used=used,
+        )
+        receipt = grant_access.sign(bare, signer)
+        self.accesses.begin(receipt)
+        return receipt

@@ -16,11 +16,11 @@ from mip_cli.crypto.grant_bundle import Bundle
 from mip_cli.errors import EnvironmentFault, UsageFault
 from mip_cli.progress import Progress
 from mip_cli.store import files
-from mip_cli.store.archive import car, stores
+from mip_cli.store.archive import car, stores, walk
 from mip_cli.store.archive.blocks import BlockStore
 from mip_cli.store.archive.manifest import Record
 from mip_cli.store.archive.sqlite import SqliteStore
-from mip_cli.store.archive.view_reader import ViewReader
+from mip_cli.store.archive.view_reader import Shown, ViewReader
 
 
 @dataclass(frozen=True)
@@ -72,13 +72,43 @@ def _restore(path: Path, store: BlockStore, progress: Progress) -> Link:
         raise EnvironmentFault(f"cannot read {path}: {(error.strerror or '').lower()}") from None
 
 
-def write(
-    store: BlockStore | None,
-    bundle: Bundle,
-    key: bytes | None,
-    receipt: AccessReceipt,
-    output: Path,
-) -> tuple[tuple[Record, ...], Any]:
+@dataclass(frozen=True, repr=False)
+class Ready:
+    """What a bundle shows, opened and found whole; nothing of it was written yet."""
+
+    proof: str | None
+    """The proof of level 0."""
+    reader: ViewReader | None = None
+    """The view of the other levels."""
+    shown: tuple[Shown, ...] = ()
+    """Its records, under paths that can lie side by side."""
+
+
+def opened(
+    store: BlockStore | None, bundle: Bundle, key: bytes | None, progress: Progress
+) -> Ready:
+    """Open what a bundle shows, to see before a use is spent that it can be written.
+
+    The holder made it and is not trusted. Raises ``BlockMissing``, ``BlockDamaged`` for a view that
+    is not what it must be.
+    """
+    if bundle.view is None or key is None or store is None:
+        return Ready(bundle.proof or "")
+    for _ in walk.reachable(store, bundle.view):
+        pass  # a view that is not all there is told as such
+    reader = ViewReader(store, bundle.place, bundle.view, key, bundle.receipt.level)
+    if reader.level == 1:
+        _ = reader.aggregates
+        return Ready(None, reader)
+    shown = reader.records()
+    for done, one in enumerate(shown):
+        for _ in reader.read(one):
+            pass
+        progress.advance(done + 1, len(shown))
+    return Ready(None, reader, tuple(shown))
+
+
+def write(ready: Ready, receipt: AccessReceipt, output: Path) -> tuple[tuple[Record, ...], Any]:
     """Write what a view shows to a folder beside the target, then give it its name."""
     target = output.absolute()
     draft = target.parent / f".{target.name}.{receipt.id.hex()[:16]}.mip-tmp"
@@ -86,7 +116,7 @@ def write(
         shutil.rmtree(draft)  # of a run of this very access that was killed
     try:
         draft.mkdir(mode=files.PRIVATE_DIR)
-        found = _fill(store, bundle, key, draft)
+        found = _fill(ready, draft)
         draft.rename(target)
     except OSError as error:
         reason = (error.strerror or "unknown failure").lower()
@@ -96,24 +126,21 @@ def write(
     return found
 
 
-def _fill(
-    store: BlockStore | None, bundle: Bundle, key: bytes | None, folder: Path
-) -> tuple[tuple[Record, ...], Any]:
-    if bundle.view is None or key is None or store is None:
-        files.atomic_write(folder / "proof.json", (bundle.proof or "").encode())
+def _fill(ready: Ready, folder: Path) -> tuple[tuple[Record, ...], Any]:
+    reader = ready.reader
+    if reader is None:
+        files.atomic_write(folder / "proof.json", (ready.proof or "").encode())
         return (), None
-    reader = ViewReader(store, bundle.place, bundle.view, key, bundle.receipt.level)
     if reader.level == 1:
         files.atomic_write(folder / "numbers.json", reader.encoded)
         return (), reader.aggregates
-    shown = reader.records()
-    for one in shown:
+    for one in ready.shown:
         path = folder.joinpath(*one.record.path.split("/"))
         files.ensure_private_dir(path.parent)
         with open(path, "xb", opener=_private) as out:
             for piece in reader.read(one):
                 out.write(piece)
-    return tuple(one.record for one in shown), None
+    return tuple(one.record for one in ready.shown), None
 
 
 def _private(path: str, flags: int) -> int:

@@ -6,19 +6,15 @@ signed; the chain comes next; then what the grantee gets. Each act goes on when 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mip_cli.chain import grants as on_chain
 from mip_cli.chain.values import Receipt
 from mip_cli.config import Settings, public_file_mode
-from mip_cli.crypto import grant_access, grant_bundle
-from mip_cli.crypto.grant_access import AccessReceipt
-from mip_cli.crypto.grant_consent import ConsentReceipt
-from mip_cli.errors import AppUntrusted, FileInvalid, Negative, UsageFault, WrongChain
+from mip_cli.crypto import grant_bundle
+from mip_cli.errors import AppUntrusted, Negative, UsageFault, WrongChain
 from mip_cli.flows import connection
-from mip_cli.flows.connection import Connection
 from mip_cli.flows.grants import grant_run, grant_terms
 from mip_cli.flows.grants.grant_run import GrantRun
 from mip_cli.flows.grants.grant_terms import Consent, Wish, prepare, read_card
@@ -27,19 +23,16 @@ from mip_cli.flows.sending import Purse
 from mip_cli.progress import Progress
 from mip_cli.store import files
 from mip_cli.store.archive import car
-from mip_cli.store.archive.grants import MAX_ACCESSES, Ending, GrantRecord, GrantState
+from mip_cli.store.archive.grants import Ending, GrantRecord, GrantState
 from mip_cli.zk.prover import Prover
 
 __all__ = [
     "Consent",
     "Wish",
     "chain_of",
-    "check",
     "issue",
-    "listing",
     "prepare",
     "read_card",
-    "receipts",
     "refresh",
     "revoke",
 ]
@@ -72,34 +65,6 @@ class Revoked:
     """Records that were encrypted anew."""
     bundles: Mapping[str, bytes] = field(default_factory=dict)
     """New bundles of the category's other grants, by name: the old ones open nothing any more."""
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How a grant stands."""
-
-    receipt: ConsentReceipt
-    grant: bytes
-    """The receipt's hash."""
-    fault: str | None
-    """What stands against a use, None while it is in force."""
-    uses_left: int
-    """As the chain has it."""
-    record: GrantRecord | None = None
-    """What the archive keeps of it; None for who is not its holder."""
-
-
-@dataclass(frozen=True)
-class Use:
-    """One use of a grant on chain."""
-
-    block: int
-    level: int
-    uses_left: int
-    access: bytes
-    """The grantee's word for it."""
-    receipt: AccessReceipt | None
-    """What he handed back; None when he did not."""
 
 
 def issue(
@@ -144,11 +109,11 @@ def issue(
                 f"{wish.name}",
             )
         sent = run.announce(record, purse, remembered=relay or not purse.rehearse)
-        record = replace(_now(run, record), state=GrantState.GRANTED)
+        record = replace(run.now(record), state=GrantState.GRANTED)
         archive.keep_grant(record)
         archive.commit()
         run.settle(wish.category)  # what this grant took the place of
-        record = _now(run, record)
+        record = run.now(record)
         bundle = _bundle(run, record, wish.proof)
         if car_file is not None:
             _write_car(run, record, car_file, progress)
@@ -223,7 +188,7 @@ def refresh(
         if proof is not None:
             grant_terms.require_proof(record.card, proof)
         run.settle(record.category)
-        record = _now(run, record)
+        record = run.now(record)
         if record.state is GrantState.PREPARED:
             if run.on_chain(record).receipt != record.id:
                 raise UsageFault(
@@ -239,119 +204,17 @@ def refresh(
         archive.renew_view(record, rebuild=True)
         progress.step("making what the grantee can read")
         archive.commit()
-        record = _now(run, record)
+        record = run.now(record)
         bundle = _bundle(run, record, proof)
         if car_file is not None:
             _write_car(run, record, car_file, progress)
         return Issued(record, bundle, None, resumed=False)
 
 
-def listing(
-    settings: Settings, passport: str, factors: Factors, progress: Progress
-) -> list[Standing]:
-    """Return all grants with what the chain says of them now.
-
-    The node learns which pseudonyms were asked for together.
-    """
-    with grant_run.opened(settings, passport, factors, progress) as run:
-        found = []
-        for record in run.session.archive.grants:
-            fault, left = None, 0
-            if record.live:
-                state = run.on_chain(record)
-                fault, left = _fault(run.holding.link, state, record.receipt), state.uses_left
-            else:
-                fault = f"ended: {record.ended}"
-            found.append(Standing(record.receipt, record.id, fault, left, record))
-        return found
-
-
-def check(settings: Settings, receipt: ConsentReceipt, progress: Progress) -> Standing:
-    """Ask the chain how a grant stands; needs the receipt alone, no key."""
-    progress.step("asking the chain")
-    with connection.connect(settings) as link:
-        grants = grant_terms.grants_of(link)
-        if (receipt.chain_id, receipt.contract) != (link.chain_id, grants.address):
-            raise WrongChain(
-                f"the grant was given on chain {receipt.chain_id} at {receipt.contract}"
-            )
-        state = grants.grant_of(receipt.pseudonym, receipt.category)
-        fault = _fault(link, state, receipt)
-        ours = state.receipt == receipt.id
-        return Standing(receipt, receipt.id, fault, state.uses_left if ours else 0)
-
-
-def receipts(
-    settings: Settings,
-    passport: str,
-    factors: Factors,
-    name: str,
-    handed: Sequence[bytes],
-    progress: Progress,
-) -> tuple[GrantRecord, list[Use]]:
-    """Return each use of a grant on chain, with the receipt of it where the grantee gave one.
-
-    Receipts that are ``handed`` in are kept. Raises ``Negative`` for one that is of another grant,
-    not signed by the grantee, or of a use that the chain does not know.
-    """
-    with grant_run.opened(settings, passport, factors, progress) as run:
-        archive = run.session.archive
-        record = archive.grants.require(name)
-        run.require_place(record)
-        link = run.holding.link
-        progress.step("reading what the chain says")
-        uses = _uses(run, link, record)
-        known = [grant_access.FORM.decode(data) for data in record.accesses]
-        known += [_accept(record, data, uses) for data in handed]
-        kept = {one.id: one for one in known}
-        documents = tuple(grant_access.FORM.encode(one) for one in kept.values())
-        if documents != record.accesses:
-            record = replace(record, accesses=documents[-MAX_ACCESSES:])
-            archive.keep_grant(record)
-            archive.commit()
-        by_word = {one.access: one for one in kept.values()}
-        return record, [replace(use, receipt=by_word.get(use.access)) for use in uses]
-
-
 def chain_of(settings: Settings) -> int:
     """Return the chain of the settings' node."""
     with connection.connect(settings) as link:
         return link.chain_id
-
-
-def _uses(run: GrantRun, link: Connection, record: GrantRecord) -> list[Use]:
-    """Return the uses between this grant's issue and the next act of the holder."""
-    nullifier, category = record.receipt.pseudonym, on_chain.category_id(record.category)
-    last = link.rpc.block_number()
-    found: list[Use] = []
-    ours = False
-    for block, event in run.grants.history([nullifier], link.deployment.block, last):
-        if event.category != category:
-            continue
-        if isinstance(event, on_chain.GrantUsed):
-            if ours:
-                found.append(Use(block, event.level, event.uses_left, event.access, None))
-        else:
-            ours = isinstance(event, on_chain.GrantIssued) and event.receipt == record.id
-    return found
-
-
-def _accept(record: GrantRecord, data: bytes, uses: Sequence[Use]) -> AccessReceipt:
-    found = grant_access.FORM.decode(data)
-    if found.receipt != record.id:
-        raise Negative("the access receipt is of another grant")
-    if found.signing_key != record.card.signing_key or not grant_access.is_signed(found):
-        raise Negative("the access receipt is not signed by the grantee")
-    if all(use.access != found.access for use in uses):
-        raise Negative("the chain knows of no such use; the grantee opened nothing by it, or lies")
-    return found
-
-
-def _fault(link: Connection, state: on_chain.GrantState, receipt: ConsentReceipt) -> str | None:
-    if state.exists and state.receipt != receipt.id:
-        return "grants: another grant took its place"
-    epoch = link.epochs.epoch_of(receipt.pseudonym)
-    return state.fault(receipt.grantee, receipt.level, epoch, int(link.clock()))
 
 
 def _require_same(run: GrantRun, consent: Consent) -> None:
@@ -370,13 +233,6 @@ def _fits(record: GrantRecord, wish: Wish) -> bool:
         wish.uses,
         wish.lifetime,
     )
-
-
-def _now(run: GrantRun, record: GrantRecord) -> GrantRecord:
-    found = run.session.archive.grants.get(record.id)
-    if found is None:
-        raise FileInvalid("the archive lost a grant that it had")
-    return found
 
 
 def _has_its_key(run: GrantRun, record: GrantRecord) -> bool:

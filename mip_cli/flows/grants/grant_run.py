@@ -20,7 +20,7 @@ from mip_cli.crypto.aead import KEY_BYTES, system_rng
 from mip_cli.crypto.binding import scope_of
 from mip_cli.crypto.grant_bundle import Bundle
 from mip_cli.crypto.grant_consent import RECORD_BYTES, SALT_BYTES, ConsentReceipt
-from mip_cli.errors import UsageFault
+from mip_cli.errors import FileInvalid, UsageFault
 from mip_cli.flows.archive import archive_records as archive
 from mip_cli.flows.archive.archive_records import Session
 from mip_cli.flows.grants import grant_terms
@@ -48,6 +48,13 @@ class GrantRun:
     grants: PermissionGrants
     prover: Prover | None
 
+    def now(self, record: GrantRecord) -> GrantRecord:
+        """Return a grant as the archive has it by now."""
+        found = self.session.archive.grants.get(record.id)
+        if found is None:
+            raise FileInvalid("the archive lost a grant that it had")
+        return found
+
     def pseudonym(self, record: GrantRecord) -> Nullifier:
         """Return under which pseudonym a grant stands."""
         r = record.receipt
@@ -58,10 +65,15 @@ class GrantRun:
         self.require_place(record)
         return self.grants.grant_of(record.receipt.pseudonym, record.category)
 
+    def is_here(self, record: GrantRecord) -> bool:
+        """Tell whether a grant was given at the contract that is asked."""
+        r = record.receipt
+        return (r.chain_id, r.contract) == (self.holding.link.chain_id, self.grants.address)
+
     def require_place(self, record: GrantRecord) -> None:
         """Raise ``UsageFault`` for a grant that was given at another contract."""
         r = record.receipt
-        if (r.chain_id, r.contract) != (self.holding.link.chain_id, self.grants.address):
+        if not self.is_here(record):
             raise UsageFault(
                 f"the grant {record.name} was given on chain {r.chain_id} at {r.contract}",
                 hint="name the right node with --rpc-url",
@@ -78,15 +90,29 @@ class GrantRun:
             return Ending.VOID
         return Ending.EXPIRED if self.holding.now() >= state.expires else None
 
-    def settle(self, category: str) -> list[GrantRecord]:
-        """End here what ended on chain; return what ended."""
+    def settle(self, category: str, *, here: bool = False) -> list[GrantRecord]:
+        """End here what ended on chain; return what ended.
+
+        Raises ``UsageFault`` for a grant of another contract, unless only those ``here`` count.
+        """
         over = []
         for record in self.session.archive.grants.live(category):
+            if here and not self.is_here(record):
+                continue
             if record.state is book.GrantState.GRANTED and (how := self.ending(record)):
                 over.append(self.end(record, how))
         if over:
             self.session.archive.commit()
         return over
+
+    def settle_here(self) -> list[str]:
+        """End what ended at this contract, in all categories; return whose bundles are old now."""
+        grants = self.session.archive.grants
+        before = {one.id: one.number for one in grants.live()}
+        for category in sorted({one.category for one in grants.live()}):
+            self.settle(category, here=True)
+        left = [one for one in grants.live() if one.state is book.GrantState.GRANTED]
+        return [one.name for one in left if one.number != before[one.id]]
 
     def end(self, record: GrantRecord, how: Ending) -> GrantRecord:
         """End a grant in the archive, with a new epoch; lasting after the next commit."""

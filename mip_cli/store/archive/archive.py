@@ -93,6 +93,7 @@ class Archive(ArchiveReader):
         require_path(path)
         content.require_size(size)
         place = self._category_for(category)
+        place.require_room(path)
         before = place.records.get(path)
         record = Record(
             path=path,
@@ -106,7 +107,8 @@ class Archive(ArchiveReader):
         link = content.write(self.store, place.tag, record, read, progress)
         if before is not None:
             self._gone += self._blocks_of(before[1], before[2])
-        self._place(place, record, link, None if before is None else before[0])
+        place.keep(record, link)
+        place.state = replace(place.state, live=len(place.records))
         self._note(Act.PUT, _about(category, record, link))
         return record
 
@@ -150,9 +152,7 @@ class Archive(ArchiveReader):
         for path in sorted(wanted):
             found = self.find(category, path)
             self._gone += self._blocks_of(found.record, found.link)
-            index, _, _ = place.records.pop(path)
-            place.list.replace(index, None)
-            place.free.append(index)
+            place.drop(path)
         for entry in self.log:
             about = entry.about
             if entry.act not in (Act.PUT, Act.RESEAL) or about is None:
@@ -209,9 +209,9 @@ class Archive(ArchiveReader):
         entries = [(record, link) for _, record, link in place.records.values()]
         fresh = content.resealed(self.store, place.tag, entries, self._rng)
         for done, (record, link) in enumerate(fresh):
-            index, before, old = place.records[record.path]
+            _, before, old = place.records[record.path]
             self._gone += self._blocks_of(before, old)
-            self._place(place, record, link, index)
+            place.reseal(record, link)
             self._note(Act.RESEAL, _about(category, record, link))
             observer.advance(done + 1, total)
         return total
@@ -316,16 +316,6 @@ class Archive(ArchiveReader):
         tag = archive_keys.category_tag(self.owner, name)
         self._open[name] = OpenCategory(self.store, tag, state)
         return self._open[name]
-
-    def _place(self, place: OpenCategory, record: Record, link: Link, index: int | None) -> None:
-        if index is None and place.free:
-            index = place.free.pop()
-        if index is None:
-            index = place.list.append(record.encode(), link)
-        else:
-            place.list.replace(index, record.encode(), link)
-        place.records[record.path] = (index, record, link)
-        place.state = replace(place.state, live=len(place.records))
 
     def _blocks_of(self, record: Record, link: Link) -> list[Link]:
         try:

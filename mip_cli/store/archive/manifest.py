@@ -10,6 +10,7 @@ from mip_cli.crypto.aead import KEY_BYTES
 from mip_cli.crypto.archive_blocks import CHUNK, MAX_CHUNKS, BlockInvalid, chunk_count
 from mip_cli.crypto.plaintext import is_readable
 from mip_cli.errors import UsageFault
+from mip_cli.store.archive import paths
 
 MAX_PATH = 256
 """Bytes of a path."""
@@ -96,11 +97,12 @@ def is_type(text: object) -> bool:
 
 
 def require_path(text: str) -> None:
-    """Raise ``UsageFault`` unless a text can name a record."""
-    if not is_path(text):
+    """Raise ``UsageFault`` unless a text can name a record that is put."""
+    if not is_path(text) or not paths.has_fitting_parts(text):
         raise UsageFault(
             "this is no path for a record",
-            hint=f"at most {MAX_PATH} bytes of readable text in parts like loans/2026/first.json",
+            hint=f"at most {MAX_PATH} bytes of readable text in parts like loans/2026/first.json, "
+            f"each of at most {paths.MAX_PART}",
         )
 
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
 IDENTITY = "x-mip-identity"
 """Keyword of a schema that marks who somebody is."""
 MIN_COUNT = 5
-"""Values below which level 1 tells nothing."""
+"""Records of a cell below which level 1 tells nothing of it."""
+TOO_FEW = "too few"
+"""What level 1 says in the place of a number of records that it may not tell."""
 
 _PLAIN = {
     "$comment", "$id", "$schema", "const", "default", "deprecated", "description", "enum",
@@ -32,28 +35,59 @@ def redact(value: Any, schema: Any) -> Any | None:
     return None if left is _NOTHING or left in ({}, []) else left
 
 
-def aggregate(records: Iterable[Any], schema: Any) -> dict[str, object]:
-    """Return what level 1 shows of many records: numbers over at least ``MIN_COUNT`` values."""
-    count = 0
-    values: dict[str, list[float]] = {}
-    for record in records:
-        count += 1
+def aggregate(records: Iterable[tuple[int, Any]], schema: Any) -> dict[str, object]:
+    """Return what level 1 shows of the records of whole cells, each with its cell's number.
+
+    A member counts in a cell where at least ``MIN_COUNT`` records have it, and there all together:
+    whatever is subtracted from whatever, no sum over fewer records comes out. Instead of least and
+    most there are coarse bounds.
+    """
+    sizes: dict[int, int] = {}
+    cells: dict[str, dict[int, list[list[float]]]] = {}
+    for cell, record in records:
+        sizes[cell] = sizes.get(cell, 0) + 1
+        own: dict[str, list[float]] = {}
         for path, number in _numbers(_keep(record, schema), ""):
-            values.setdefault(path, []).append(number)
-    if count < MIN_COUNT:
-        return {"records": f"fewer than {MIN_COUNT}", "members": {}}
-    members = {
-        path: {
-            "count": len(some),
-            "min": min(some),
-            "max": max(some),
-            "mean": math.fsum(some) / len(some),
-            "sum": math.fsum(some),
-        }
-        for path, some in sorted(values.items())
-        if len(some) >= MIN_COUNT
+            own.setdefault(path, []).append(number)
+        for path, some in own.items():
+            cells.setdefault(path, {}).setdefault(cell, []).append(some)
+    members = {}
+    for path, found in sorted(cells.items()):
+        shown = [
+            number
+            for some in found.values()
+            if len(some) >= MIN_COUNT
+            for of_one in some
+            for number in of_one
+        ]
+        if shown:
+            members[path] = _numbers_of(shown)
+    counted = sum(size for size in sizes.values() if size >= MIN_COUNT)
+    return {"records": counted or TOO_FEW, "members": members}
+
+
+def _numbers_of(some: list[float]) -> dict[str, object]:
+    total = math.fsum(some)
+    least, most = _bounds(min(some), max(some))
+    return {
+        "count": len(some),
+        "at_least": least,
+        "at_most": most,
+        "mean": total / len(some),
+        "sum": total,
     }
-    return {"records": count, "members": members}
+
+
+def _bounds(least: float, most: float) -> tuple[float, float]:
+    """Return the next multiples of a coarse step beyond both ends: what no record need have."""
+    exact = Decimal(least), Decimal(most)
+    larger = max(abs(one) for one in exact)
+    if not larger:
+        return 0.0, 0.0
+    step = Decimal(1).scaleb(larger.adjusted() - 1)
+    below = (exact[0] / step).to_integral_value(ROUND_CEILING) - 1
+    above = (exact[1] / step).to_integral_value(ROUND_FLOOR) + 1
+    return float(below * step), float(above * step)
 
 
 def _keep(value: Any, schema: Any) -> Any:

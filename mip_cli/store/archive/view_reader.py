@@ -10,7 +10,7 @@ from mip_cli.crypto import jsontext
 from mip_cli.crypto.archive_blocks import BlockInvalid
 from mip_cli.crypto.cid import Link
 from mip_cli.crypto.grant_view import ViewPlace, open_view
-from mip_cli.store.archive import content
+from mip_cli.store.archive import content, paths
 from mip_cli.store.archive.blocks import BlockStore, damaged, fetch_one
 from mip_cli.store.archive.manifest import Record, decode_record
 from mip_cli.store.archive.paged import PagedList, Top
@@ -56,9 +56,11 @@ class ViewReader:
                 found.append(Shown(decode_record(value), link))
             except BlockInvalid as error:
                 raise damaged(self._store, c.list, str(error)) from None
-        paths = {one.record.path for one in found}
-        if len(found) != c.count or len(paths) != c.count:
+        if len(found) != c.count:
             raise damaged(self._store, c.list, "the view has too few or too many records")
+        fault = paths.fault(one.record.path for one in found)
+        if fault is not None:
+            raise damaged(self._store, c.list, f"its paths cannot be written: {fault}")
         return found
 
     def read(self, shown: Shown) -> Iterator[bytes]:

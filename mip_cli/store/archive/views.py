@@ -102,7 +102,13 @@ def _build(archive: ArchiveReader, record: GrantRecord, now: int, rng: Rng) -> V
     category, schema = record.category, archive.schema(record.category)
     tag = rng(KEY_BYTES)
     if record.receipt.level == 1:
-        numbers = redaction.aggregate((value for _, value in _json(archive, category)), schema)
+        whole = archive.category(category).counted()
+        counted = (
+            (whole[found.record.path], value)
+            for found, value in _json(archive, category)
+            if found.record.path in whole
+        )
+        numbers = redaction.aggregate(counted, schema)
         return ViewContent(1, 0, tag, aggregates=jsontext.canonical(numbers))
     order = rng(KEY_BYTES)
     left = [
