@@ -28,12 +28,13 @@ from mip_cli.errors import UsageFault
 from mip_cli.flows.guardian import guardian_asks
 from mip_cli.flows.kyc import credential_file, kyc_prove, kyc_verify, policy_file
 from mip_cli.flows.kyc.credential_file import Revocations
-from mip_cli.flows.kyc.policy_file import PolicyFile
-from mip_cli.flows.kyc.predicate_file import MAX_BYTES
+from mip_cli.flows.kyc.policy_file import MAX_BYTES, PolicyFile
+from mip_cli.flows.kyc.revocation_lists import Fetch
 from mip_cli.flows.passport import passport_file
 from mip_cli.flows.passport import prove as passport_flow
 from mip_cli.flows.passport.proof_file import AppCall, checked_address
 from mip_cli.models import Kind
+from mip_cli.store.revocation_cache import MAX_LIST
 from mip_cli.units import Address
 
 PROVE_SCHEMA = "mip.kyc.prove/1"
@@ -51,7 +52,13 @@ revocations_option = click.option(
     "revocations",
     multiple=True,
     metavar="FILE",
-    help="An issuer's present revocation list. May be repeated.",
+    help="An issuer's present revocation list; fetched from its server if absent. May be repeated.",
+)
+ask_option = click.option(
+    "--ask-no-issuer",
+    "quiet",
+    is_flag=True,
+    help="Fetch no revocation list: no issuer's server sees your address and the time.",
 )
 
 
@@ -75,6 +82,7 @@ class PolicyRun:
     nonce: int = 0
     validity: int = passport_flow.DEFAULT_VALIDITY
     newest_root: bool = False
+    quiet: bool = False
     password_file: str | None = None
     key_file: Path | None = None
     yes: bool = False
@@ -92,7 +100,7 @@ def run(settings: Settings, given: PolicyRun) -> None:
     if output not in (None, "-") and Path(str(output)).exists() and not given.force:
         raise UsageFault(f"{output} exists", hint="choose another name, or use --force")
     policy = _policy.read(given.policy)
-    listed = _lists(given.revocations)
+    listed = read_lists(given.revocations)
     passport_file.require(settings, given.passport)
     needs_payer = given.send or given.beneficiary is None
     payer = _payer.load(settings, given.key_file) if needs_payer else None
@@ -107,7 +115,7 @@ def run(settings: Settings, given: PolicyRun) -> None:
     with _render.TerminalProgress(quiet=as_json) as progress:
         consent = kyc_prove.prepare_app(settings, ask, policy, progress)
     # also with --json: nobody agrees to what he has not seen
-    click.echo(_policy.consent_text(consent, given.kinds), err=True)
+    click.echo(_policy.consent_text(consent, given.kinds, quiet=given.quiet), err=True)
     _io.confirm("Make this proof?", given.yes)
     factors = _keys.read_factors(
         given.passport,
@@ -124,8 +132,14 @@ def run(settings: Settings, given: PolicyRun) -> None:
     )
     sent = None
     with _render.TerminalProgress(quiet=as_json) as progress:
-        proved = kyc_prove.prove_app(
-            settings, consent, keys, progress, credentials=given.credentials, revocations=listed
+        proved = kyc_prove.prove(
+            settings,
+            consent,
+            keys,
+            progress,
+            credentials=given.credentials,
+            revocations=listed,
+            fetch=fetch_lists(quiet=given.quiet),
         )
         if output is not None:
             _io.write_output(output, policy_file.encode(proved.file), force=given.force)
@@ -166,6 +180,7 @@ def run(settings: Settings, given: PolicyRun) -> None:
 @click.option("--app", required=True, metavar="APP", help="Contract that asks: address or name.")
 @credential_option
 @revocations_option
+@ask_option
 @_keys.image_option
 @click.option("--call", "signature", required=True, metavar="'NAME(TYPES)'", help="Its function.")
 @click.option("--arg", "arguments", multiple=True, metavar="VALUE", help="An argument of --call.")
@@ -198,6 +213,7 @@ def prove(
     app: str,
     credentials: tuple[str, ...],
     revocations: tuple[str, ...],
+    quiet: bool,
     image: Path | None,
     signature: str,
     arguments: tuple[str, ...],
@@ -220,8 +236,9 @@ def prove(
     do, it says which predicate fails, to you alone.
 
     Limits: the app learns which parts of the policy were shown, your pseudonym there and the kinds
-    of key; not the issuer among those it accepts, the credential or any claim. Nobody but the chain
-    is asked. Who pays for the transaction is visible.
+    of key; not the issuer among those it accepts, the credential or any claim. Who pays for the
+    transaction is visible. Besides the chain nobody is asked, but for the revocation list of an
+    issuer that has revoked something since: its server sees your address and the time.
     """
     run(
         settings,
@@ -236,6 +253,7 @@ def prove(
             beneficiary=beneficiary,
             credentials=credentials,
             revocations=revocations,
+            quiet=quiet,
             image=image,
             nonce=nonce,
             validity=validity,
@@ -268,7 +286,7 @@ def verify(settings: Settings, file: str, offline: bool, wanted: str | None, as_
         if commitment != found.policy.policy.commitment:
             raise UsageFault("the proof was made for another policy than the one given")
     with _render.TerminalProgress(quiet=as_json) as progress:
-        check = kyc_verify.verify_app_offline if offline else kyc_verify.verify_app_on_chain
+        check = kyc_verify.verify_offline if offline else kyc_verify.verify_on_chain
         verified = check(settings, found, progress)
 
     def text() -> None:
@@ -290,13 +308,21 @@ def verify(settings: Settings, file: str, offline: bool, wanted: str | None, as_
     _io.emit(document, schema=VERIFY_SCHEMA, as_json=as_json, text=text)
 
 
-def _lists(names: Sequence[str]) -> tuple[Revocations, ...]:
+def read_lists(names: Sequence[str]) -> tuple[Revocations, ...]:
+    """Read revocation lists that a holder gives by file."""
     return tuple(
-        credential_file.REVOCATIONS.decode(
-            _io.read_input(name, credential_file.MAX_LIST, what="revocation list")
-        )
+        credential_file.REVOCATIONS.decode(_io.read_input(name, MAX_LIST, what="revocation list"))
         for name in names
     )
+
+
+def fetch_lists(*, quiet: bool) -> Fetch | None:
+    """Return how issuers' servers are asked for their lists; None when none shall be."""
+    if quiet:
+        return None
+    from mip_cli.http import revocations  # what few proofs need
+
+    return revocations.fetch
 
 
 def _beneficiary(text: str | None, payer: Signer | None) -> Address:

@@ -21,7 +21,7 @@ from mip_cli.cli._options import (
     with_settings,
     yes_option,
 )
-from mip_cli.cli.kyc_prove import PolicyRun, credential_option, revocations_option
+from mip_cli.cli.kyc_prove import PolicyRun, ask_option, credential_option, revocations_option
 from mip_cli.config import Settings
 from mip_cli.crypto import grant_card
 from mip_cli.errors import UsageFault
@@ -140,6 +140,7 @@ def _require_places(
 )
 @credential_option
 @revocations_option
+@ask_option
 @click.option(
     "--newest-root",
     is_flag=True,
@@ -173,6 +174,7 @@ def prove(
     policy: str | None,
     credentials: tuple[str, ...],
     revocations: tuple[str, ...],
+    quiet: bool,
     newest_root: bool,
     output: str | None,
     public_out: str | None,
@@ -215,6 +217,7 @@ def prove(
                 beneficiary=beneficiary,
                 credentials=credentials,
                 revocations=revocations,
+                quiet=quiet,
                 image=image,
                 answers=answers,
                 nonce=nonce,
@@ -228,8 +231,8 @@ def prove(
             ),
         )
         return
-    if credentials or revocations:
-        raise UsageFault("--credential and --revocations go with --policy")
+    if credentials or revocations or quiet:
+        raise UsageFault("--credential, --revocations and --ask-no-issuer go with --policy")
     if output is None and not send:
         raise UsageFault("the proof has nowhere to go", hint="add -o FILE or --send")
     _require_places(output, public_out, force=force, as_json=as_json)
