@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mip_cli.cli import _io, _keys, _policy, _proofs, _render
+from mip_cli.cli import _io, _keys, _policy, _proofs, _proving, _render
 from mip_cli.cli._options import (
     example,
     json_option,
@@ -31,7 +31,6 @@ from mip_cli.errors import UsageFault
 from mip_cli.flows.kyc import kyc_prove
 from mip_cli.flows.kyc.kyc_prove import AppConsent
 from mip_cli.flows.passport import passport_file
-from mip_cli.flows.passport import prove as passport_flow
 from mip_cli.models import Kind
 
 PRESENT_SCHEMA = "mip.kyc.present/1"
@@ -80,7 +79,7 @@ def present(
     from mip_cli.http import present as flow
 
     listed = read_lists(revocations)
-    wanted = _kinds(kinds)
+    wanted = _proving.kinds_of(kinds)
     passport_file.require(settings, passport_name)
     with _render.TerminalProgress(quiet=as_json) as progress:
         asked = flow.look(request)
@@ -88,10 +87,7 @@ def present(
     origin = asked.ask.request.origin
     click.echo(_words(origin, consent, wanted, quiet=quiet), err=True)
     _io.confirm("Make this proof and send it there?", yes)
-    factors = _keys.read_factors(
-        passport_name, password_file, image, needs_password=Kind.PASSWORD in wanted
-    )
-    keys = passport_flow.Keys(passport_name, factors.password, image, wanted)
+    keys, _ = _proving.read_keys(settings, passport_name, password_file, image, wanted)
     with _render.TerminalProgress(quiet=as_json) as progress:
         proved = kyc_prove.prove(
             settings,
@@ -145,13 +141,6 @@ def _words(origin: str, given: AppConsent, kinds: frozenset[Kind], *, quiet: boo
             f"  it ends   {consent.ask.validity} s after it is made, and serves no other request",
         ]
     )
-
-
-def _kinds(text: str) -> frozenset[Kind]:
-    try:
-        return frozenset(Kind(part.strip()) for part in text.split(","))
-    except ValueError:
-        raise UsageFault("--kinds takes face, password or face,password") from None
 
 
 def _asked(file: str, level: int | None) -> AppPolicyText:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from mip_cli.chain.keys import Signer
-from mip_cli.cli import _guardians, _io, _keys, _payer, _policy, _proofs, _render
+from mip_cli.cli import _io, _keys, _payer, _policy, _proofs, _proving, _render
 from mip_cli.cli._options import (
     example,
     force_option,
@@ -32,10 +31,9 @@ from mip_cli.flows.kyc.policy_file import MAX_BYTES, PolicyFile
 from mip_cli.flows.kyc.revocation_lists import Fetch
 from mip_cli.flows.passport import passport_file
 from mip_cli.flows.passport import prove as passport_flow
-from mip_cli.flows.passport.proof_file import AppCall, checked_address
+from mip_cli.flows.passport.proof_file import AppCall
 from mip_cli.models import Kind
 from mip_cli.store.revocation_cache import MAX_LIST
-from mip_cli.units import Address
 
 PROVE_SCHEMA = "mip.kyc.prove/1"
 VERIFY_SCHEMA = "mip.kyc.verify/1"
@@ -93,12 +91,7 @@ class PolicyRun:
 def run(settings: Settings, given: PolicyRun) -> None:
     """Show what is asked, and make the proofs once the holder agreed."""
     output, as_json = given.output, given.as_json
-    if output is None and not given.send:
-        raise UsageFault("the proof has nowhere to go", hint="add -o FILE or --send")
-    if output == "-" and as_json:
-        raise UsageFault("two things would be written to stdout", hint="use -o FILE")
-    if output not in (None, "-") and Path(str(output)).exists() and not given.force:
-        raise UsageFault(f"{output} exists", hint="choose another name, or use --force")
+    _proving.require_places(output, send=given.send, force=given.force, as_json=as_json)
     policy = _policy.read(given.policy)
     listed = read_lists(given.revocations)
     passport_file.require(settings, given.passport)
@@ -107,7 +100,7 @@ def run(settings: Settings, given: PolicyRun) -> None:
     ask = passport_flow.Ask(
         app=passport_flow.find_app(settings, given.app),
         call=given.call,
-        beneficiary=_beneficiary(given.beneficiary, payer),
+        beneficiary=_proving.beneficiary_of(given.beneficiary, payer),
         nonce=given.nonce,
         validity=given.validity,
         newest_root=given.newest_root,
@@ -117,18 +110,8 @@ def run(settings: Settings, given: PolicyRun) -> None:
     # also with --json: nobody agrees to what he has not seen
     click.echo(_policy.consent_text(consent, given.kinds, quiet=given.quiet), err=True)
     _io.confirm("Make this proof?", given.yes)
-    factors = _keys.read_factors(
-        given.passport,
-        given.password_file,
-        given.image,
-        needs_password=Kind.PASSWORD in given.kinds or bool(given.answers),
-    )
-    gathered = None
-    if given.answers and factors.password is not None:
-        gathered = _guardians.gather(settings, given.answers, factors.password)
-        factors = replace(factors, people=gathered.people)
-    keys = passport_flow.Keys(
-        given.passport, factors.password, given.image, given.kinds, factors.people
+    keys, gathered = _proving.read_keys(
+        settings, given.passport, given.password_file, given.image, given.kinds, given.answers
     )
     sent = None
     with _render.TerminalProgress(quiet=as_json) as progress:
@@ -246,7 +229,7 @@ def prove(
             policy=policy,
             app=app,
             call=AppCall(signature, arguments),
-            kinds=_kinds(kinds),
+            kinds=_proving.kinds_of(kinds),
             passport=passport_name,
             output=output,
             send=send,
@@ -323,21 +306,6 @@ def fetch_lists(*, quiet: bool) -> Fetch | None:
     from mip_cli.http import revocations  # what few proofs need
 
     return revocations.fetch
-
-
-def _beneficiary(text: str | None, payer: Signer | None) -> Address:
-    if text is not None:
-        return checked_address(text, "--beneficiary")
-    if payer is None:
-        raise UsageFault("the proof names nobody", hint="add --beneficiary ADDRESS")
-    return payer.address
-
-
-def _kinds(text: str) -> frozenset[Kind]:
-    try:
-        return frozenset(Kind(part.strip()) for part in text.split(","))
-    except ValueError:
-        raise UsageFault("--kinds takes face, password or face,password") from None
 
 
 def _document(file: PolicyFile, *, on_chain: bool = True) -> dict[str, object]:

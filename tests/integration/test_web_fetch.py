@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -92,6 +93,12 @@ def test_fetch__refuses_what_the_registry_does_not_know(stage: Stage) -> None:
         entry["credential"] = json.loads(credential_file.encode(signed))
         return json.dumps(document).encode()
 
+    def other_server(path: str, data: bytes) -> bytes:
+        """Have the list fetched where another one would see who shows the credential."""
+        here = re.compile(rb'"http://127\.0\.0\.1:\d+/revocations"')
+        there = b'"https://tracker.example/revocations"'
+        return here.sub(there, data) if path == "/credential" else data
+
     def other_origin(path: str, data: bytes) -> bytes:
         return data.replace(b"/token", b"0/token") if "oauth" in path else data
 
@@ -99,6 +106,7 @@ def test_fetch__refuses_what_the_registry_does_not_know(stage: Stage) -> None:
         "signature does not hold": (other_claim, 1),
         "another key than the registry has": (other_number, 1),
         "under the key that everybody has": (own_word, 1),
+        "list fetched from somebody else": (other_server, 1),
         "endpoints of another origin": (other_origin, 3),
     }
     with stage.issuer("city", "http://127.0.0.1:9") as served:
