@@ -12,6 +12,7 @@ from mip_cli.chain.abi import checksum
 from mip_cli.crypto.claims import parse_schema
 from mip_cli.crypto.credential import revocation_tree
 from mip_cli.crypto.policy_text import EXAMPLE_SCHEMA
+from mip_cli.crypto.quad_tree import QuadTree
 from mip_cli.errors import NetworkDown, UsageFault
 from mip_cli.flows.kyc import credential_file, kyc_issuer
 from mip_cli.flows.kyc.credential_file import REVOCATIONS, Credential, Request, Revocations
@@ -51,44 +52,45 @@ def credential(folder: Path, server: str) -> Credential:
 
 def test_list__is_fetched_once_and_kept(tmp_path: Path, host: Host, cache: RevocationCache) -> None:
     card = credential(tmp_path, host.url)
-    lists = Lists((), cache, revocations.fetch)
-    assert lists.tree(card, 0, 0).root == revocation_tree(()).root
+
+    def tree(root: int, version: int) -> QuadTree:
+        return Lists((), cache, revocations.fetch).tree(card, root, version)
+
+    assert tree(0, 0).root == revocation_tree(()).root
     assert host.asked == []  # nothing is revoked: nobody is asked
     host.say(PATH, REVOCATIONS.encode(LISTED))
     for _ in range(2):
-        assert lists.tree(card, ROOT, 1).leaf(70_000) == 1
+        assert tree(ROOT, 1).leaf(70_000) == 1
     assert host.asked == [PATH]  # the second time it was at hand
     # the server is down, and what is kept is still in force
     host.say(PATH, b"", 503)
-    assert lists.tree(card, ROOT, 1).root == ROOT
+    assert tree(ROOT, 1).root == ROOT
     assert Lists((LISTED,), None, None).tree(card, ROOT, 1).root == ROOT
     # another root: what is kept is worth nothing, and is not passed off as the list in force
     newer = replace(LISTED, version=2, nonces=(3, 4, 70_000))
     root = revocation_tree(newer.nonces).root
     with pytest.raises(NetworkDown, match="status 503") as caught:
-        lists.tree(card, root, 2)
+        tree(root, 2)
     assert "--revocations FILE" in str(caught.value.hint)
     host.say(PATH, REVOCATIONS.encode(newer))
-    assert lists.tree(card, root, 2).leaf(4) == 1
+    assert tree(root, 2).leaf(4) == 1
 
 
 def test_server__that_lies_or_lags__is_found_by_the_root(
     tmp_path: Path, host: Host, cache: RevocationCache
 ) -> None:
     card = credential(tmp_path, host.url)
-    lists = Lists((), cache, revocations.fetch)
     for false in (replace(LISTED, nonces=(3,)), replace(LISTED, nonces=(3, 9, 70_000))):
         host.say(PATH, REVOCATIONS.encode(false))
         with pytest.raises(ListUntrusted, match="not the one whose root is on chain"):
-            lists.tree(card, ROOT, 1)
+            Lists((), cache, revocations.fetch).tree(card, ROOT, 1)
     assert cache.get(HOME) is None  # what is not in force is not kept
     host.say(PATH, REVOCATIONS.encode(LISTED))
-    assert lists.tree(card, ROOT, 1).root == ROOT
+    assert Lists((), cache, revocations.fetch).tree(card, ROOT, 1).root == ROOT
 
 
 def test_server__that_answers_something_else(tmp_path: Path, host: Host) -> None:
     card = credential(tmp_path, host.url)
-    lists = Lists((), None, revocations.fetch)
     good = REVOCATIONS.encode(LISTED)
     foreign = REVOCATIONS.encode(replace(LISTED, issuer=replace(HOME, number=3)))
     other = host.say("/elsewhere", good)
@@ -103,15 +105,30 @@ def test_server__that_answers_something_else(tmp_path: Path, host: Host) -> None
     ):
         host.say(PATH, body, status, **headers)
         with pytest.raises(ServerUntrusted, match=words):
-            lists.tree(card, ROOT, 1)
+            Lists((), None, revocations.fetch).tree(card, ROOT, 1)
     assert set(host.asked) == {PATH}
     host.server.shutdown()
     host.server.server_close()
     with pytest.raises(NetworkDown, match="does not answer"):
-        lists.tree(card, ROOT, 1)
+        Lists((), None, revocations.fetch).tree(card, ROOT, 1)
     for server in ("http://city.example", "http://10.0.0.1"):
         with pytest.raises(UsageFault, match="not protected by https"):
             revocations.fetch(HOME, server)
+
+
+def test_server__is_asked_once_for_one_proof(tmp_path: Path, host: Host) -> None:
+    """A holder of many credentials of one issuer waits for a slow server once."""
+    card, other = (credential(tmp_path / name, host.url) for name in ("one", "other"))
+    host.say(PATH, b"", 503)
+    lists = Lists((), None, revocations.fetch)
+    for found in (card, other, card):
+        with pytest.raises(NetworkDown, match="status 503"):
+            lists.tree(found, ROOT, 1)
+    assert host.asked == [PATH]
+    host.say(PATH, REVOCATIONS.encode(LISTED))
+    lists = Lists((), None, revocations.fetch)
+    assert lists.tree(card, ROOT, 1) is lists.tree(other, ROOT, 1)
+    assert host.asked == [PATH, PATH]
 
 
 def test_request__tells_nothing_of_who_asks(tmp_path: Path, host: Host) -> None:

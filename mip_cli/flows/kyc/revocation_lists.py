@@ -7,7 +7,7 @@ decides only who learns that somebody wanted it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mip_cli.crypto.credential import revocation_tree
 from mip_cli.crypto.quad_tree import QuadTree
@@ -26,7 +26,7 @@ class ListUntrusted(EnvironmentFault):
 
 @dataclass(frozen=True)
 class Lists:
-    """Where a holder's lists come from."""
+    """Where a holder's lists come from, for one proof: each is read, or asked for, once."""
 
     given: tuple[Revocations, ...] = ()
     """Those he has as files; an issuer's file stands for its server."""
@@ -34,6 +34,7 @@ class Lists:
     """What was fetched before."""
     fetch: Fetch | None = None
     """None when no server shall be asked."""
+    _known: dict[tuple[Home, int], QuadTree | MipError] = field(default_factory=dict, repr=False)
 
     def tree(self, found: Credential, root: int, version: int) -> QuadTree:
         """Return what the issuer of a credential revoked, under the root on chain.
@@ -41,6 +42,18 @@ class Lists:
         No server is asked while a list at hand has that root. Raises ``UsageFault`` when there is
         none, ``ListUntrusted``, and what ``fetch`` raises.
         """
+        key = (found.issuer, root)
+        if key not in self._known:
+            try:
+                self._known[key] = self._look(found, root, version)
+            except MipError as error:
+                self._known[key] = error  # a slow server keeps a holder of many waiting once
+        known = self._known[key]
+        if isinstance(known, MipError):
+            raise known
+        return known
+
+    def _look(self, found: Credential, root: int, version: int) -> QuadTree:
         issuer, empty = found.issuer, revocation_tree(())
         if root == empty.root or not root:
             return empty
