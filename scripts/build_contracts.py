@@ -40,6 +40,7 @@ DEPLOYABLES = (
     "examples/Lender.vy",
     "examples/Clinic.vy",
     "examples/FlatLottery.vy",
+    "examples/CarShare.vy",
 )
 INTERFACES = (
     "interfaces/IPassportRegistry.vyi",

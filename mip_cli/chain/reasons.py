@@ -336,6 +336,15 @@ REASONS: dict[str, Reason] = {
     ),
     "flat: passport has applied": Reason("this passport has applied for the flat already"),
     "flat: there is no such flat": Reason("there is no flat of that number"),
+    "car: nonce is not the number of trips": Reason(
+        "the proof's nonce is not the number of cars that this passport had", "prove with --nonce"
+    ),
+    "car: passport has another": Reason("this passport has a car already", "give it back first"),
+    "car: sender does not have it": Reason(
+        "the car was not unlocked for this account", "send it from the account it was unlocked for"
+    ),
+    "car: somebody has it": Reason("somebody has this car now"),
+    "car: there is no such car": Reason("there is no car of that number"),
     "claim: passport has claimed": Reason("this passport has claimed already"),
     "vault: grant has expired": Reason("the grant has expired", "ask its holder for a new one"),
     "vault: grant was voided by its holder": Reason("the grant was voided by its holder"),

@@ -13,30 +13,45 @@ from mip_cli.flows.kyc.kyc_prove import AppConsent
 from mip_cli.models import Kind
 
 
-def read(file: str) -> AppPolicyText:
-    """Read a policy file; raise ``FileInvalid`` when it makes no sense."""
+def read(file: str, *, level: int = 1) -> AppPolicyText:
+    """Read a policy file; raise ``FileInvalid`` when it makes no sense.
+
+    ``level`` is that of a policy which states none.
+    """
+    data = _io.read_input(file, MAX_POLICY_BYTES, what="policy")
     try:
-        return parse_app_policy(
-            jsontext.parse(_io.read_input(file, MAX_POLICY_BYTES, what="policy"))
-        )
+        return parse_app_policy(jsontext.parse(data), level=level)
     except (ValueError, TypeError, KeyError) as error:
         raise FileInvalid(f"the policy cannot be read: {_io.sanitize(str(error))}") from None
 
 
-def consent_text(given: AppConsent, kinds: frozenset[Kind]) -> str:
+def consent_text(given: AppConsent, kinds: frozenset[Kind], *, quiet: bool) -> str:
     """Say in plain words what proofs would show, to whom and for how long."""
     policy = given.policy.policy
     level = _proofs.LEVELS.get(policy.level, "other keys")
     fresh = "the newest roots alone" if policy.strict else "roots that are minutes old as well"
     lines = [
         _proofs.consent_text(given.consent, kinds),
-        f"  it also learns that credentials of yours, in force today, show {_what(given.policy)}",
-        *words(given.policy, range(len(given.policy.parts))),
-        *own_word(given.open_issuers),
-        f"  and nothing else of them; the policy asks for {level} and takes {fresh}",
+        *credential_lines(given, quiet=quiet),
+        f"  the policy asks for {level} and takes {fresh}",
         f"  checked by the gate {given.gate}; the policy's number is {policy.commitment:#x}",
     ]
     return "\n".join(lines)
+
+
+def credential_lines(given: AppConsent, *, quiet: bool) -> list[str]:
+    """Say what is asked of credentials, and who else may notice: ``quiet`` means nobody."""
+    asked = [
+        "    (if an issuer revoked others lately, its whole list is fetched from its server, which",
+        "     sees your network address and the time, not what for; --ask-no-issuer forbids it)",
+    ]
+    return [
+        f"  it also learns that credentials of yours, in force today, show {_what(given.policy)}",
+        *words(given.policy, range(len(given.policy.parts))),
+        *own_word(given.open_issuers),
+        "    and nothing else of them",
+        *([] if quiet else asked),
+    ]
 
 
 def words(found: AppPolicyText, parts: Sequence[int]) -> list[str]:

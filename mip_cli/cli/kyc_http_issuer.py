@@ -15,9 +15,14 @@ from mip_cli.cli._options import (
     with_settings,
     yes_option,
 )
-from mip_cli.cli.kyc_issuer import name_option, open_issuer, read_claims, read_schema
+from mip_cli.cli.kyc_issuer import (
+    name_option,
+    open_issuer,
+    read_claims,
+    read_schema,
+    require_origin,
+)
 from mip_cli.config import Settings
-from mip_cli.errors import UsageFault
 from mip_cli.flows.kyc import kyc_issuer, offers
 from mip_cli.store import issuers as store
 
@@ -94,11 +99,8 @@ def offer(
     Give the offer to the person on one way and the transaction code on another: whoever has both
     gets the credential. Five wrong codes end the offer.
     """
-    from mip_cli.http.client import Web
-
     schema, claims = read_schema(schema_file), read_claims(claims_file)
-    if Web(url, "your server").origin != url:
-        raise UsageFault("--url takes an origin, such as https://city.example")
+    require_origin(url)
     store.require(settings.data_dir, name)
     shown = ", ".join(f"{key}: {_io.sanitize(str(value))}" for key, value in claims.items())
     click.echo(f"{_io.sanitize(schema.name)} {schema.version}: {shown}", err=True)
@@ -190,7 +192,7 @@ def serve(
     password_file: str | None,
     as_json: bool,
 ) -> None:
-    """Hand out prepared credentials over OpenID4VCI, until it is stopped.
+    """Hand out prepared credentials over OpenID4VCI, and your revocation list, until it is stopped.
 
     It listens on 127.0.0.1 alone: put what ends TLS in front of it, and give its origin with
     --url. Offers can be added meanwhile. The log tells routes and answers, never who or what.

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from mip_cli.cli import _io, _keys, _proofs, _render
+from mip_cli.cli import _io, _keys, _policy, _proofs, _proving, _render
 from mip_cli.cli._options import (
     example,
     json_option,
@@ -19,30 +18,36 @@ from mip_cli.cli._options import (
     yes_option,
 )
 from mip_cli.cli.kyc_http_issuer import announce, port_option
+from mip_cli.cli.kyc_prove import (
+    ask_option,
+    credential_option,
+    fetch_lists,
+    read_lists,
+    revocations_option,
+)
 from mip_cli.config import Settings
-from mip_cli.crypto import jsontext
-from mip_cli.crypto.policy_text import MAX_POLICY_BYTES, PolicyText, parse_policy
-from mip_cli.errors import FileInvalid, UsageFault
-from mip_cli.flows.kyc import credential_file, kyc_prove
+from mip_cli.crypto.policy_document import AppPolicyText
+from mip_cli.errors import UsageFault
+from mip_cli.flows.kyc import kyc_prove
+from mip_cli.flows.kyc.kyc_prove import AppConsent
 from mip_cli.flows.passport import passport_file
-from mip_cli.flows.passport import prove as passport_flow
 from mip_cli.models import Kind
-
-if TYPE_CHECKING:
-    from mip_cli.flows.kyc.web_proofs import WebConsent
 
 PRESENT_SCHEMA = "mip.kyc.present/1"
 SERVE_SCHEMA = "mip.kyc.verifier.serve/1"
 MIN_KEY = 16
 """Characters of a service's key."""
+DEFAULT_LEVEL = 2
+"""Of a policy that states none."""
 
 
 @click.command(
     "present", epilog=example("mip kyc present 'openid4vp://?client_id=...' --image now.jpg")
 )
 @click.argument("request", metavar="URL")
-@click.option("--credential", metavar="ID", help="Which credential, if several fit.")
-@click.option("--revocations", metavar="FILE", help="The issuer's present revocation list.")
+@credential_option
+@revocations_option
+@ask_option
 @_keys.image_option
 @click.option("--kinds", default="face,password", show_default=True, help="Kinds of key to show.")
 @setting_option("--prover", "prover", metavar="NAME", help="auto, rapidsnark, groth16py, snarkjs.")
@@ -55,8 +60,9 @@ MIN_KEY = 16
 def present(
     settings: Settings,
     request: str,
-    credential: str | None,
-    revocations: str | None,
+    credentials: tuple[str, ...],
+    revocations: tuple[str, ...],
+    quiet: bool,
     image: Path | None,
     kinds: str,
     passport_name: str,
@@ -72,30 +78,25 @@ def present(
     from mip_cli.flows.kyc import web_proofs
     from mip_cli.http import present as flow
 
-    listed = None
-    if revocations is not None:
-        raw = _io.read_input(revocations, credential_file.MAX_LIST, what="revocation list")
-        listed = credential_file.REVOCATIONS.decode(raw)
-    wanted = _kinds(kinds)
+    listed = read_lists(revocations)
+    wanted = _proving.kinds_of(kinds)
     passport_file.require(settings, passport_name)
     with _render.TerminalProgress(quiet=as_json) as progress:
         asked = flow.look(request)
         consent = web_proofs.agree(settings, asked.ask, progress)
     origin = asked.ask.request.origin
-    click.echo(_words(origin, consent, wanted), err=True)
+    click.echo(_words(origin, consent, wanted, quiet=quiet), err=True)
     _io.confirm("Make this proof and send it there?", yes)
-    factors = _keys.read_factors(
-        passport_name, password_file, image, needs_password=Kind.PASSWORD in wanted
-    )
-    keys = passport_flow.Keys(passport_name, factors.password, image, wanted)
+    keys, _ = _proving.read_keys(settings, passport_name, password_file, image, wanted)
     with _render.TerminalProgress(quiet=as_json) as progress:
         proved = kyc_prove.prove(
             settings,
-            consent.policy_consent,
+            consent,
             keys,
             progress,
-            credential=credential,
+            credentials=credentials,
             revocations=listed,
+            fetch=fetch_lists(quiet=quiet),
         )
         progress.step("sending the proof")
         follow = flow.bring(asked, proved.file)
@@ -114,15 +115,16 @@ def present(
         "purpose": bound.purpose,
         "pseudonym": f"0x{bound.nullifier:064x}",
         "level": bound.level,
-        "credential": proved.credential,
+        "credentials": list(proved.credentials),
+        "shown": list(proved.file.parts),
         "redirect_uri": follow,
         "seconds": proved.seconds,
     }
     _io.emit(document, schema=PRESENT_SCHEMA, as_json=as_json, text=text)
 
 
-def _words(origin: str, given: WebConsent, kinds: frozenset[Kind]) -> str:
-    consent = given.policy_consent.consent
+def _words(origin: str, given: AppConsent, kinds: frozenset[Kind], *, quiet: bool) -> str:
+    consent = given.consent
     request = consent.request
     shown = " and ".join(sorted(kind.value for kind in kinds))
     levels = _proofs.LEVELS.get(request.level, "other keys")
@@ -134,45 +136,19 @@ def _words(origin: str, given: WebConsent, kinds: frozenset[Kind]) -> str:
             f"  purpose   {_io.sanitize(request.purpose)}",
             "  it learns a pseudonym of yours that only this address and purpose see, "
             f"and that you showed your {shown} (it asks for {levels})",
-            *_credential(given),
-            f"  checked   on chain {request.chain_id} by the gate {given.policy_consent.gate}",
+            *_policy.credential_lines(given, quiet=quiet),
+            f"  checked   on chain {request.chain_id} by the gate {given.gate}",
             f"  it ends   {consent.ask.validity} s after it is made, and serves no other request",
         ]
     )
 
 
-def _credential(given: WebConsent) -> list[str]:
-    policy = given.policy_consent.policy
-    own_word = [
-        f"    (number {number} of these issuers: who shows this says so himself, unchecked)"
-        for number in given.own_word
-    ]
-    return [
-        f"  it also learns that a credential {_io.sanitize(policy.schema.name)} "
-        f"{policy.schema.version} of yours, by one of {len(policy.policy.issuers)} issuers, "
-        "is in force today and says:",
-        *([] if policy.face is None else [f"    the face on your document ({policy.face}), and"]),
-        f"    {policy.demand}" + (":" if policy.predicates else ""),
-        *(f"      {_io.sanitize(words)}" for words in policy.predicates),
-        *own_word,
-        "    and nothing else of it",
-    ]
-
-
-def _kinds(text: str) -> frozenset[Kind]:
-    try:
-        return frozenset(Kind(part.strip()) for part in text.split(","))
-    except ValueError:
-        raise UsageFault("--kinds takes face, password or face,password") from None
-
-
-def _policy(file: str) -> PolicyText:
-    try:
-        return parse_policy(jsontext.parse(_io.read_input(file, MAX_POLICY_BYTES, what="policy")))
-    except (ValueError, TypeError, KeyError) as error:
-        raise FileInvalid(
-            f"the policy cannot be read: {error}", hint="a service asks for one mip.policy/1"
-        ) from None
+def _asked(file: str, level: int | None) -> AppPolicyText:
+    """Read what a service asks; ``--level`` is for a policy that states none."""
+    found = _policy.read(file, level=DEFAULT_LEVEL if level is None else level)
+    if level not in (None, found.policy.level):
+        raise UsageFault("the policy states its level itself", hint="leave out --level")
+    return found
 
 
 @click.group(epilog=example("mip kyc verifier serve --policy adult.json --purpose 'Enter'"))
@@ -192,8 +168,7 @@ def verifier() -> None:
 @click.option(
     "--level",
     type=click.IntRange(1, 3),
-    default=2,
-    show_default=True,
+    show_default=f"{DEFAULT_LEVEL}, unless the policy states it",
     help="Fewest kinds of key: 1 one, 2 face and password, 3 with people.",
 )
 @click.option(
@@ -212,7 +187,7 @@ def serve(
     settings: Settings,
     policy_file: str,
     purpose: str,
-    level: int,
+    level: int | None,
     key_file: str,
     url: str | None,
     port: int,
@@ -230,15 +205,16 @@ def serve(
     from mip_cli.flows.kyc.web_requests import Requests
     from mip_cli.http.server import origin_for
     from mip_cli.http.server import serve as run
-    from mip_cli.http.verifier import MAX_BODY, verifier_app
+    from mip_cli.http.verifier import MAX_BODY, require_fits, verifier_app
 
     origin = origin_for(url, port)
-    policy = _policy(policy_file)
+    policy = _asked(policy_file, level)
+    require_fits(policy)
     key = _io.read_password(key_file, prompt="key of the service", confirm=False)
     if len(key) < MIN_KEY or not key.isascii():
         raise UsageFault(f"the service's key has {MIN_KEY} ASCII characters or more")
     with _render.TerminalProgress(quiet=as_json) as progress:
-        terms = web_proofs.terms_of(settings, policy, purpose, level)
+        terms = web_proofs.terms_of(settings, policy, purpose)
         progress.step("serving")
 
     requests = Requests(terms, f"{origin}/response", web_proofs.checker(settings))

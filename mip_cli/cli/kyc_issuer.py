@@ -96,6 +96,14 @@ def show(settings: Settings, name: str, password_file: str | None, as_json: bool
     emit_issuer(flow.view(open_issuer(settings, name, password_file, as_json)), as_json)
 
 
+def require_origin(url: str | None) -> None:
+    """Raise ``UsageFault`` unless an address is an origin that a server can have."""
+    from mip_cli.http.client import Web
+
+    if url is not None and Web(url, "your server").origin != url:
+        raise UsageFault("--url takes an origin, such as https://city.example")
+
+
 @issuer.command(
     "issue",
     epilog=example(
@@ -113,6 +121,11 @@ def show(settings: Settings, name: str, password_file: str | None, as_json: bool
     show_default=True,
     help="How long it is good.",
 )
+@click.option(
+    "--url",
+    metavar="ORIGIN",
+    help="Where your server is reached: holders fetch your revocation list there.",
+)
 @click.option("-o", "--output", required=True, metavar="FILE", help="Write the credential here.")
 @name_option
 @password_file_option
@@ -126,6 +139,7 @@ def issue(
     claims_file: str,
     request_file: str,
     days: int,
+    url: str | None,
     output: str,
     name: str,
     password_file: str | None,
@@ -138,6 +152,7 @@ def issue(
     Make sure that whoever gave you the request is the person in the claims: a request tells
     nothing of whose passport it is.
     """
+    require_origin(url)
     schema = read_schema(schema_file)
     claims = read_claims(claims_file)
     raw = _io.read_input(request_file, 64 * 1024, what="credential request")
@@ -150,7 +165,12 @@ def issue(
     _io.confirm("Is whoever gave you the request that person, and shall this be signed?", yes)
     opened = open_issuer(settings, name, password_file, as_json)
     _, (issued,) = flow.issue(
-        opened, schema, [(request, claims)], days, today=lambda: datetime.now(UTC).date()
+        opened,
+        schema,
+        [(request, claims)],
+        days,
+        today=lambda: datetime.now(UTC).date(),
+        server=url or "",
     )
     _io.write_output(output, issued.document, force=force)
     number = issued.credential.terms.nonce
@@ -194,7 +214,8 @@ def revoke(
     """Revoke credentials for ever, and write the list that your holders prove with.
 
     Without --number it publishes what was revoked before, and writes the list again. Put the list
-    where holders find it: its root is on chain, so anybody may pass it on.
+    where holders find it, or serve it with `mip kyc issuer serve`: its root is on chain, so anybody
+    may pass it on.
     """
     store.require(settings.data_dir, name)
     if output != "-" and Path(output).exists() and not force:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from mip_cli.chain.keys import Signer
-from mip_cli.cli import _guardians, _io, _keys, _payer, _policy, _proofs, _render
+from mip_cli.cli import _io, _keys, _payer, _policy, _proofs, _proving, _render
 from mip_cli.cli._options import (
     example,
     force_option,
@@ -28,13 +27,13 @@ from mip_cli.errors import UsageFault
 from mip_cli.flows.guardian import guardian_asks
 from mip_cli.flows.kyc import credential_file, kyc_prove, kyc_verify, policy_file
 from mip_cli.flows.kyc.credential_file import Revocations
-from mip_cli.flows.kyc.policy_file import PolicyFile
-from mip_cli.flows.kyc.predicate_file import MAX_BYTES
+from mip_cli.flows.kyc.policy_file import MAX_BYTES, PolicyFile
+from mip_cli.flows.kyc.revocation_lists import Fetch
 from mip_cli.flows.passport import passport_file
 from mip_cli.flows.passport import prove as passport_flow
-from mip_cli.flows.passport.proof_file import AppCall, checked_address
+from mip_cli.flows.passport.proof_file import AppCall
 from mip_cli.models import Kind
-from mip_cli.units import Address
+from mip_cli.store.revocation_cache import MAX_LIST
 
 PROVE_SCHEMA = "mip.kyc.prove/1"
 VERIFY_SCHEMA = "mip.kyc.verify/1"
@@ -51,7 +50,13 @@ revocations_option = click.option(
     "revocations",
     multiple=True,
     metavar="FILE",
-    help="An issuer's present revocation list. May be repeated.",
+    help="An issuer's present revocation list; fetched from its server if absent. May be repeated.",
+)
+ask_option = click.option(
+    "--ask-no-issuer",
+    "quiet",
+    is_flag=True,
+    help="Fetch no revocation list: no issuer's server sees your address and the time.",
 )
 
 
@@ -75,6 +80,7 @@ class PolicyRun:
     nonce: int = 0
     validity: int = passport_flow.DEFAULT_VALIDITY
     newest_root: bool = False
+    quiet: bool = False
     password_file: str | None = None
     key_file: Path | None = None
     yes: bool = False
@@ -85,21 +91,16 @@ class PolicyRun:
 def run(settings: Settings, given: PolicyRun) -> None:
     """Show what is asked, and make the proofs once the holder agreed."""
     output, as_json = given.output, given.as_json
-    if output is None and not given.send:
-        raise UsageFault("the proof has nowhere to go", hint="add -o FILE or --send")
-    if output == "-" and as_json:
-        raise UsageFault("two things would be written to stdout", hint="use -o FILE")
-    if output not in (None, "-") and Path(str(output)).exists() and not given.force:
-        raise UsageFault(f"{output} exists", hint="choose another name, or use --force")
+    _proving.require_places(output, send=given.send, force=given.force, as_json=as_json)
     policy = _policy.read(given.policy)
-    listed = _lists(given.revocations)
+    listed = read_lists(given.revocations)
     passport_file.require(settings, given.passport)
     needs_payer = given.send or given.beneficiary is None
     payer = _payer.load(settings, given.key_file) if needs_payer else None
     ask = passport_flow.Ask(
         app=passport_flow.find_app(settings, given.app),
         call=given.call,
-        beneficiary=_beneficiary(given.beneficiary, payer),
+        beneficiary=_proving.beneficiary_of(given.beneficiary, payer),
         nonce=given.nonce,
         validity=given.validity,
         newest_root=given.newest_root,
@@ -107,25 +108,21 @@ def run(settings: Settings, given: PolicyRun) -> None:
     with _render.TerminalProgress(quiet=as_json) as progress:
         consent = kyc_prove.prepare_app(settings, ask, policy, progress)
     # also with --json: nobody agrees to what he has not seen
-    click.echo(_policy.consent_text(consent, given.kinds), err=True)
+    click.echo(_policy.consent_text(consent, given.kinds, quiet=given.quiet), err=True)
     _io.confirm("Make this proof?", given.yes)
-    factors = _keys.read_factors(
-        given.passport,
-        given.password_file,
-        given.image,
-        needs_password=Kind.PASSWORD in given.kinds or bool(given.answers),
-    )
-    gathered = None
-    if given.answers and factors.password is not None:
-        gathered = _guardians.gather(settings, given.answers, factors.password)
-        factors = replace(factors, people=gathered.people)
-    keys = passport_flow.Keys(
-        given.passport, factors.password, given.image, given.kinds, factors.people
+    keys, gathered = _proving.read_keys(
+        settings, given.passport, given.password_file, given.image, given.kinds, given.answers
     )
     sent = None
     with _render.TerminalProgress(quiet=as_json) as progress:
-        proved = kyc_prove.prove_app(
-            settings, consent, keys, progress, credentials=given.credentials, revocations=listed
+        proved = kyc_prove.prove(
+            settings,
+            consent,
+            keys,
+            progress,
+            credentials=given.credentials,
+            revocations=listed,
+            fetch=fetch_lists(quiet=given.quiet),
         )
         if output is not None:
             _io.write_output(output, policy_file.encode(proved.file), force=given.force)
@@ -166,6 +163,7 @@ def run(settings: Settings, given: PolicyRun) -> None:
 @click.option("--app", required=True, metavar="APP", help="Contract that asks: address or name.")
 @credential_option
 @revocations_option
+@ask_option
 @_keys.image_option
 @click.option("--call", "signature", required=True, metavar="'NAME(TYPES)'", help="Its function.")
 @click.option("--arg", "arguments", multiple=True, metavar="VALUE", help="An argument of --call.")
@@ -198,6 +196,7 @@ def prove(
     app: str,
     credentials: tuple[str, ...],
     revocations: tuple[str, ...],
+    quiet: bool,
     image: Path | None,
     signature: str,
     arguments: tuple[str, ...],
@@ -220,8 +219,9 @@ def prove(
     do, it says which predicate fails, to you alone.
 
     Limits: the app learns which parts of the policy were shown, your pseudonym there and the kinds
-    of key; not the issuer among those it accepts, the credential or any claim. Nobody but the chain
-    is asked. Who pays for the transaction is visible.
+    of key; not the issuer among those it accepts, the credential or any claim. Who pays for the
+    transaction is visible. Besides the chain nobody is asked, but for the revocation list of an
+    issuer that has revoked something since: its server sees your address and the time.
     """
     run(
         settings,
@@ -229,13 +229,14 @@ def prove(
             policy=policy,
             app=app,
             call=AppCall(signature, arguments),
-            kinds=_kinds(kinds),
+            kinds=_proving.kinds_of(kinds),
             passport=passport_name,
             output=output,
             send=send,
             beneficiary=beneficiary,
             credentials=credentials,
             revocations=revocations,
+            quiet=quiet,
             image=image,
             nonce=nonce,
             validity=validity,
@@ -268,7 +269,7 @@ def verify(settings: Settings, file: str, offline: bool, wanted: str | None, as_
         if commitment != found.policy.policy.commitment:
             raise UsageFault("the proof was made for another policy than the one given")
     with _render.TerminalProgress(quiet=as_json) as progress:
-        check = kyc_verify.verify_app_offline if offline else kyc_verify.verify_app_on_chain
+        check = kyc_verify.verify_offline if offline else kyc_verify.verify_on_chain
         verified = check(settings, found, progress)
 
     def text() -> None:
@@ -290,28 +291,21 @@ def verify(settings: Settings, file: str, offline: bool, wanted: str | None, as_
     _io.emit(document, schema=VERIFY_SCHEMA, as_json=as_json, text=text)
 
 
-def _lists(names: Sequence[str]) -> tuple[Revocations, ...]:
+def read_lists(names: Sequence[str]) -> tuple[Revocations, ...]:
+    """Read revocation lists that a holder gives by file."""
     return tuple(
-        credential_file.REVOCATIONS.decode(
-            _io.read_input(name, credential_file.MAX_LIST, what="revocation list")
-        )
+        credential_file.REVOCATIONS.decode(_io.read_input(name, MAX_LIST, what="revocation list"))
         for name in names
     )
 
 
-def _beneficiary(text: str | None, payer: Signer | None) -> Address:
-    if text is not None:
-        return checked_address(text, "--beneficiary")
-    if payer is None:
-        raise UsageFault("the proof names nobody", hint="add --beneficiary ADDRESS")
-    return payer.address
+def fetch_lists(*, quiet: bool) -> Fetch | None:
+    """Return how issuers' servers are asked for their lists; None when none shall be."""
+    if quiet:
+        return None
+    from mip_cli.http import revocations  # what few proofs need
 
-
-def _kinds(text: str) -> frozenset[Kind]:
-    try:
-        return frozenset(Kind(part.strip()) for part in text.split(","))
-    except ValueError:
-        raise UsageFault("--kinds takes face, password or face,password") from None
+    return revocations.fetch
 
 
 def _document(file: PolicyFile, *, on_chain: bool = True) -> dict[str, object]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from mip_cli.chain.keys import Signer
-from mip_cli.cli import _guardians, _io, _keys, _payer, _proofs, _render, kyc_prove
+from mip_cli.cli import _guardians, _io, _keys, _payer, _proofs, _proving, _render, kyc_prove
 from mip_cli.cli._options import (
     example,
     force_option,
@@ -21,7 +19,7 @@ from mip_cli.cli._options import (
     with_settings,
     yes_option,
 )
-from mip_cli.cli.kyc_prove import PolicyRun, credential_option, revocations_option
+from mip_cli.cli.kyc_prove import PolicyRun, ask_option, credential_option, revocations_option
 from mip_cli.config import Settings
 from mip_cli.crypto import grant_card
 from mip_cli.errors import UsageFault
@@ -31,19 +29,8 @@ from mip_cli.flows.passport import passport_file, proof_file
 from mip_cli.flows.passport import prove as flow
 from mip_cli.flows.passport import verify as verify_flow
 from mip_cli.flows.passport.proof_file import AppCall
-from mip_cli.models import Kind
-from mip_cli.units import Address
 
 SCHEMA = "mip.prove/1"
-
-
-def _kinds(text: str) -> frozenset[Kind]:
-    try:
-        return frozenset(Kind(part.strip()) for part in text.split(","))
-    except ValueError:
-        raise UsageFault(
-            "--kinds takes face, password or people, or two of them joined by a comma"
-        ) from None
 
 
 def _payload(text: str | None) -> bytes | None:
@@ -53,33 +40,6 @@ def _payload(text: str | None) -> bytes | None:
         return bytes.fromhex(text.removeprefix("0x"))
     except ValueError:
         raise UsageFault("--payload takes 64 hex digits") from None
-
-
-def _beneficiary(text: str | None, payer: Signer | None) -> Address:
-    if text is not None:
-        return proof_file.checked_address(text, "--beneficiary")
-    if payer is None:
-        raise UsageFault("the proof names nobody", hint="add --beneficiary ADDRESS")
-    return payer.address
-
-
-def _require_places(
-    output: str | None, public_out: str | None, *, force: bool, as_json: bool
-) -> None:
-    """Refuse where the results cannot go before anything is asked or written."""
-    names = [name for name in (output, public_out) if name is not None]
-    if "-" in names and (as_json or len(names) != len(set(names))):
-        raise UsageFault("two things would be written to stdout", hint="use -o FILE")
-    places = [Path(name).absolute() for name in names if name != "-"]
-    if len(places) != len(set(places)):
-        raise UsageFault("-o and --public-out name the same file")
-    for place in places:
-        if place.is_dir():
-            raise UsageFault(f"{place} is a folder", hint="give the name of a file")
-        if not place.parent.is_dir():
-            raise UsageFault(f"there is no folder {place.parent}")
-        if place.is_file() and not force:
-            raise UsageFault(f"{place} exists", hint="choose another name, or use --force")
 
 
 @click.command(
@@ -140,6 +100,7 @@ def _require_places(
 )
 @credential_option
 @revocations_option
+@ask_option
 @click.option(
     "--newest-root",
     is_flag=True,
@@ -173,6 +134,7 @@ def prove(
     policy: str | None,
     credentials: tuple[str, ...],
     revocations: tuple[str, ...],
+    quiet: bool,
     newest_root: bool,
     output: str | None,
     public_out: str | None,
@@ -208,13 +170,14 @@ def prove(
                 policy=policy,
                 app=app,
                 call=AppCall(signature, arguments),
-                kinds=_kinds(kinds),
+                kinds=_proving.kinds_of(kinds),
                 passport=passport_name,
                 output=output,
                 send=send,
                 beneficiary=beneficiary,
                 credentials=credentials,
                 revocations=revocations,
+                quiet=quiet,
                 image=image,
                 answers=answers,
                 nonce=nonce,
@@ -228,15 +191,13 @@ def prove(
             ),
         )
         return
-    if credentials or revocations:
-        raise UsageFault("--credential and --revocations go with --policy")
-    if output is None and not send:
-        raise UsageFault("the proof has nowhere to go", hint="add -o FILE or --send")
-    _require_places(output, public_out, force=force, as_json=as_json)
+    if credentials or revocations or quiet:
+        raise UsageFault("--credential, --revocations and --ask-no-issuer go with --policy")
+    _proving.require_places(output, public_out, send=send, force=force, as_json=as_json)
     call = AppCall(signature, arguments) if signature is not None else None
     if send and call is None:
         raise UsageFault("--send needs the function to call", hint="add --call 'name(types)'")
-    wanted = _kinds(kinds)
+    wanted = _proving.kinds_of(kinds)
     passport_file.require(settings, passport_name)
     payer = None
     if card is not None:
@@ -253,7 +214,7 @@ def prove(
             app=flow.find_app(settings, str(app)),
             call=call,
             payload=_payload(payload),
-            beneficiary=_beneficiary(beneficiary, payer),
+            beneficiary=_proving.beneficiary_of(beneficiary, payer),
             nonce=nonce,
             validity=validity,
             newest_root=newest_root,
@@ -263,17 +224,9 @@ def prove(
     # also with --json: nobody agrees to what he has not seen
     click.echo(_proofs.consent_text(consent, wanted), err=True)
     _io.confirm("Make this proof?", yes)
-    factors = _keys.read_factors(
-        passport_name,
-        password_file,
-        image,
-        needs_password=Kind.PASSWORD in wanted or bool(answers),
+    keys, gathered = _proving.read_keys(
+        settings, passport_name, password_file, image, wanted, answers
     )
-    gathered = None
-    if answers and factors.password is not None:
-        gathered = _guardians.gather(settings, answers, factors.password)
-        factors = replace(factors, people=gathered.people)
-    keys = flow.Keys(passport_name, factors.password, image, wanted, factors.people)
     sent = None
     with _render.TerminalProgress(quiet=as_json) as progress:
         proved = flow.prove(settings, consent, keys, progress)

@@ -36,14 +36,15 @@ class AppPolicyText:
         return f"any {'one' if needed == 1 else needed} of these {count}"
 
 
-def parse_app_policy(raw: object) -> AppPolicyText:
+def parse_app_policy(raw: object, *, level: int = 1) -> AppPolicyText:
     """Read an app's policy; raise ``ValueError`` when it makes no sense.
 
-    A ``mip.policy/1`` document alone is one part, level 1, not strict.
+    A ``mip.policy/1`` document alone is one part, of ``level``, not strict.
     """
     if isinstance(raw, dict) and raw.get("format") == policy_text.FORMAT:
         part = {name: value for name, value in raw.items() if name != "format"}
-        raw = {"format": FORMAT, "level": 1, "strict": False, "require": "all", "parts": [part]}
+        whole = {"format": FORMAT, "level": level, "strict": False, "require": "all"}
+        raw = whole | {"parts": [part]}
     if not isinstance(raw, dict) or set(raw) != _MEMBERS or raw["format"] != FORMAT:
         raise ValueError(f"a policy is {FORMAT} with level, strict, require and parts")
     if type(raw["level"]) is not int or type(raw["strict"]) is not bool:

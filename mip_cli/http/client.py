@@ -76,9 +76,9 @@ class Web:
         except UsageFault:
             return False
 
-    def get(self, url: str, *, accept: str = JSON) -> Answer:
-        """Fetch a URL of this origin."""
-        return self._ask("GET", url, None, {"Accept": accept})
+    def get(self, url: str, *, accept: str = JSON, limit: int = MAX_ANSWER) -> Answer:
+        """Fetch a URL of this origin, of so many bytes at most."""
+        return self._ask("GET", url, None, {"Accept": accept}, limit)
 
     def post_form(self, url: str, fields: Mapping[str, str]) -> Answer:
         """Send a form to a URL of this origin."""
@@ -133,7 +133,14 @@ class Web:
             raise self.untrusted("is no JSON object")
         return found
 
-    def _ask(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+    def _ask(
+        self,
+        method: str,
+        url: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        limit: int = MAX_ANSWER,
+    ) -> Answer:
         if not self.holds(url):
             raise ServerUntrusted(
                 f"{self.what} at {self.origin} sends us elsewhere, where nobody follows"
@@ -146,7 +153,7 @@ class Web:
             with Watchdog(connection.sock, begun + self._timeout - time.monotonic()) as watchdog:
                 try:
                     connection.request(method, found.target, body, {**_HEADERS, **headers})
-                    answer = self._read(connection)
+                    answer = self._read(connection, limit)
                 except (OSError, http.client.HTTPException):
                     if watchdog.fired:
                         raise TimeoutError from None
@@ -178,14 +185,14 @@ class Web:
         context = ssl.create_default_context()
         return http.client.HTTPSConnection(host, port, timeout=self._timeout, context=context)
 
-    def _read(self, connection: http.client.HTTPConnection) -> Answer:
+    def _read(self, connection: http.client.HTTPConnection, limit: int) -> Answer:
         with connection.getresponse() as response:
             parts: list[bytes] = []
             size = 0
             while part := response.read1(_CHUNK):
                 size += len(part)
-                if size > MAX_ANSWER:
-                    raise self.untrusted(f"has more than {MAX_ANSWER} bytes")
+                if size > limit:
+                    raise self.untrusted(f"has more than {limit} bytes")
                 parts.append(part)
             if response.length:
                 raise http.client.IncompleteRead(b"", response.length)

@@ -221,6 +221,8 @@ def _credential(fetch: Fetch) -> bytes:
         raise CredentialInvalid("the credential has another schema than was offered")
     if found.signed.statement.subject != fetch.subject:
         raise CredentialInvalid("the credential is for another request")
+    if found.server not in ("", fetch.issuer):
+        raise CredentialInvalid("the credential would have its list fetched from somebody else")
     if found.is_self_attested:
         raise CredentialInvalid("the server's credential is under the key that everybody has")
     return credential_file.encode(found)

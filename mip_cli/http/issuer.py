@@ -22,6 +22,8 @@ from mip_cli.flows.kyc.offers import (
 from mip_cli.http.server import Log, answer, bearer, form, make_app, members
 
 MAX_BODY = 16 * 1024
+LIST_SECONDS = 60
+"""For which anybody on the way may pass the revocation list on."""
 PROOF_ALGORITHM = "mip-subject-1"
 
 _CODE, _PIN = "pre-authorized_code", "tx_code"
@@ -31,7 +33,7 @@ _ASKED = {"credential_configuration_id", "proofs"}
 
 def issuer_app(desk: Desk, url: str, log: Log) -> Flask:
     """Return the endpoints of an issuer that is reached at an origin."""
-    app = make_app("mip-issuer", log, max_body=MAX_BODY)
+    app = make_app("mip-issuer", url, log, max_body=MAX_BODY)
 
     @app.get("/.well-known/openid-credential-issuer")
     def credential_issuer() -> Response:
@@ -40,6 +42,7 @@ def issuer_app(desk: Desk, url: str, log: Log) -> Flask:
                 "credential_issuer": url,
                 "credential_endpoint": f"{url}/credential",
                 "nonce_endpoint": f"{url}/nonce",
+                "mip_revocation_list": credential_file.list_address(url),
                 "display": [{"name": desk.title}],
                 "credential_configurations_supported": {
                     configuration_id(schema): _configuration(schema) for schema in desk.schemas()
@@ -64,6 +67,13 @@ def issuer_app(desk: Desk, url: str, log: Log) -> Flask:
     def offer(reference: str) -> Response:
         found = desk.offer(reference, url)
         return answer(found) if found is not None else abort(404)
+
+    @app.get(credential_file.LIST_PATH)
+    def revocations() -> Response:
+        # no ETag: a holder who sent one back would be known again
+        found = Response(desk.revocations(), mimetype="application/json")
+        found.headers["Cache-Control"] = f"public, max-age={LIST_SECONDS}"
+        return found
 
     @app.post("/token")
     def token() -> Response:
@@ -97,7 +107,7 @@ def issuer_app(desk: Desk, url: str, log: Log) -> Flask:
         if not isinstance(configuration, str):
             raise Refused(Fault.UNKNOWN_CONFIGURATION, "the configuration is no text")
         subject, fresh = _proof(asked["proofs"])
-        document = desk.credential(access, configuration, subject, fresh)
+        document = desk.credential(access, configuration, subject, fresh, url)
         return answer({"credentials": [{"credential": json.loads(document)}]})
 
     return app

@@ -12,11 +12,11 @@ from urllib.parse import parse_qsl, urlsplit
 
 from mip_cli.chain.abi import parse_address
 from mip_cli.crypto import jsontext
-from mip_cli.crypto.policy_text import parse_policy
+from mip_cli.crypto.policy_document import parse_app_policy
 from mip_cli.errors import MipError, UsageFault
-from mip_cli.flows.kyc import predicate_file
+from mip_cli.flows.kyc import policy_file
 from mip_cli.flows.kyc.offers import FORMAT
-from mip_cli.flows.kyc.predicate_file import PredicateFile
+from mip_cli.flows.kyc.policy_file import PolicyFile
 from mip_cli.flows.kyc.web_app import CLIENT_PREFIX, WebRequest
 from mip_cli.flows.kyc.web_proofs import Terms, WebAsk
 from mip_cli.http.client import Web, checked, printable
@@ -31,7 +31,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,256}")
 _QUERY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _FORBIDDEN = ("transaction_data", "scope", "presentation_definition", "redirect_uri")
 _HOLDER = "require_cryptographic_holder_binding"
-_META = {"policy", "purpose", "level", "chain_id", "gate"}
+_META = {"policy", "purpose", "chain_id", "gate"}
 
 
 @dataclass(frozen=True)
@@ -58,22 +58,19 @@ def look(text: str) -> Asked:
             f"the request cannot be answered: {printable(reason)}",
             hint="tell the service's makers; nothing was sent",
         ) from None
-    web = Web(found.ask.request.response_uri, WHAT)
-    if link is not None and not web.holds(link):
-        raise UsageFault(
-            f"the request lies at {Web(link, WHAT).origin}, and its answer would go to {web.origin}"
-        )
+    if link is not None:
+        _require_own(link, found.ask.request.client_id)
     return found
 
 
-def bring(asked: Asked, file: PredicateFile) -> str | None:
+def bring(asked: Asked, file: PolicyFile) -> str | None:
     """Send the answer; return where the service wants the holder to go on, if anywhere.
 
     Raises ``ServerRefused`` with the service's words.
     """
     request = asked.ask.request
     web = Web(request.response_uri, WHAT)
-    proof = json.loads(predicate_file.encode(file))
+    proof = json.loads(policy_file.encode(file))
     token = jsontext.canonical({asked.query: [proof]}).decode()
     fields = {"vp_token": token, "state": request.state}
     answer = web.members(web.post_form(request.response_uri, fields))
@@ -97,7 +94,9 @@ def _parameters(text: str) -> tuple[dict[str, Any], str | None]:
         return _fetched(text, None), text
     link = fields.get("request_uri")
     if link is not None:
-        return _fetched(link, fields.get("client_id")), link
+        # before a byte leaves: a link to elsewhere would have us ask whom its maker likes
+        _require_own(link, fields.get("client_id", ""))
+        return _fetched(link, fields["client_id"]), link
     for name in ("dcql_query", "client_metadata"):
         if name in fields:
             try:
@@ -105,6 +104,17 @@ def _parameters(text: str) -> tuple[dict[str, Any], str | None]:
             except ValueError:
                 raise UsageFault(f"the request's {name} is no sound JSON") from None
     return fields, None
+
+
+def _require_own(link: str, client_id: str) -> None:
+    """Raise ``UsageFault`` unless a request lies at the origin of who asks."""
+    if not client_id.startswith(CLIENT_PREFIX):
+        raise UsageFault("the request does not say who asks by where the answer goes")
+    web = Web(client_id.removeprefix(CLIENT_PREFIX), WHAT)
+    if not web.holds(link):
+        raise UsageFault(
+            f"the request lies at {Web(link, WHAT).origin}, and its answer would go to {web.origin}"
+        )
 
 
 def _fetched(link: str, client_id: str | None) -> dict[str, Any]:
@@ -155,7 +165,7 @@ def _read(parameters: Mapping[str, Any]) -> Asked:
         raise ValueError("its nonce or state are missing, short or long")
     query = parameters["dcql_query"]
     if set(query) != {"credentials"} or len(query["credentials"]) != 1:
-        raise ValueError("it asks for several credentials, which we do not combine")
+        raise ValueError("it has several queries; one policy asks for several credentials")
     credential = query["credentials"][0]
     if not set(credential) <= {"id", "format", "meta", "multiple", _HOLDER}:
         raise ValueError("it asks for single claims, which we do not show")
@@ -169,13 +179,11 @@ def _read(parameters: Mapping[str, Any]) -> Asked:
 
 def _terms(meta: Mapping[str, Any]) -> Terms:
     if set(meta) != _META:
-        raise ValueError("its terms have other members than policy, purpose, level, chain and gate")
-    level, chain_id, purpose = meta["level"], meta["chain_id"], meta["purpose"]
-    if type(level) is not int or level not in (1, 2, 3):
-        raise ValueError("its level is 1, 2 or 3")
+        raise ValueError("its terms have other members than policy, purpose, chain and gate")
+    chain_id, purpose = meta["chain_id"], meta["purpose"]
     if type(chain_id) is not int or chain_id < 1 or not isinstance(purpose, str):
         raise ValueError("its chain is a number and its purpose a text")
     if not isinstance(meta["gate"], str):
         raise ValueError("its gate is an address")
     gate = parse_address(meta["gate"])
-    return Terms(parse_policy(meta["policy"]), purpose, level, chain_id, gate)
+    return Terms(parse_app_policy(meta["policy"]), purpose, chain_id, gate)

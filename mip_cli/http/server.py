@@ -9,8 +9,9 @@ import threading
 from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Request, Response, abort, request
 from werkzeug.exceptions import HTTPException
 
 from mip_cli.crypto import jsontext
@@ -40,15 +41,26 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 _STATUS = {Fault.INVALID_TOKEN: 401, Fault.SERVER_ERROR: 500, Fault.BUSY: 503}
+_LOCAL = ("127.0.0.1", "::1", "localhost")
 _FORM, _JSON = "application/x-www-form-urlencoded", "application/json"
 
 
-def make_app(name: str, log: Log, *, max_body: int) -> Flask:
-    """Return an app that answers every fault in one way and logs no more than its routes."""
+def make_app(name: str, url: str, log: Log, *, max_body: int) -> Flask:
+    """Return an app that answers every fault in one way and logs no more than its routes.
+
+    It answers whoever comes by the host of ``url`` or as on this machine, and nobody else.
+    """
+    hosts = {host_of(url), *_LOCAL}
     app = Flask(name, static_folder=None, template_folder=None)
     app.config.update(
         MAX_CONTENT_LENGTH=max_body, MAX_FORM_MEMORY_SIZE=max_body, MAX_FORM_PARTS=MAX_PARTS
     )
+
+    @app.before_request
+    def known_host() -> None:
+        # a page whose name was made to lead to this machine still comes by that name
+        if host_of(f"http://{request.headers.get('Host', '')}") not in hosts:
+            abort(421)
 
     @app.after_request
     def close(response: Response) -> Response:
@@ -74,6 +86,7 @@ def make_app(name: str, log: Log, *, max_body: int) -> Flask:
             404: "there is nothing here",
             405: "not by this method",
             413: "the body is too large",
+            421: "nobody is served here under this name",
         }
         found = words.get(status, "the request makes no sense")
         response = answer({"error": Fault.INVALID_REQUEST, "error_description": found}, status)
@@ -90,6 +103,14 @@ def make_app(name: str, log: Log, *, max_body: int) -> Flask:
         return answer(said, 500)
 
     return app
+
+
+def host_of(url: str) -> str:
+    """Return the host of an address, without its port; empty for none."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def answer(document: Mapping[str, object], status: int = 200) -> Response:

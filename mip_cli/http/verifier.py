@@ -6,13 +6,15 @@ import base64
 import hmac
 import html
 import json
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 from flask import Flask, Response, abort, request
 
 from mip_cli.crypto import jsontext
 from mip_cli.crypto.claims import date_text
 from mip_cli.crypto.dates import date_of_day
+from mip_cli.crypto.policy_document import AppPolicyText
+from mip_cli.errors import UsageFault
 from mip_cli.flows.kyc.offers import FORMAT, Fault, Refused
 from mip_cli.flows.kyc.web_proofs import Terms, WebAsk, WebVerified
 from mip_cli.flows.kyc.web_requests import LIFE, Outcome, Requests
@@ -26,6 +28,10 @@ SCHEME = "openid4vp"
 AUDIENCE = "https://self-issued.me/v2"
 PROOF_FORMAT = "groth16-bn254"
 REQUEST_TYPE = "application/oauth-authz-req+jwt"
+MAX_POLICY = 44 * 1024
+"""Bytes of a policy, so that a request holds it in base64."""
+MAX_CARRIED = 96 * 1024
+"""Bytes of it in a form, so that an answer holds it beside four proofs."""
 MAX_VALUE = 8192
 """Characters of a request that is passed on by value."""
 
@@ -35,7 +41,7 @@ def verifier_app(requests: Requests, url: str, key: bytes, log: Log) -> Flask:
 
     ``key`` is what the service itself shows when it begins a request.
     """
-    app = make_app("mip-verifier", log, max_body=MAX_BODY)
+    app = make_app("mip-verifier", url, log, max_body=MAX_BODY)
 
     @app.post("/requests")
     def begin() -> tuple[Response, int]:
@@ -86,13 +92,22 @@ def verifier_app(requests: Requests, url: str, key: bytes, log: Log) -> Flask:
     return app
 
 
+def require_fits(policy: AppPolicyText) -> None:
+    """Raise ``UsageFault`` for a policy that no request or answer of these sizes can carry."""
+    written = jsontext.canonical(policy.document).decode()
+    if len(written) > MAX_POLICY or len(quote_plus(written)) > MAX_CARRIED:
+        raise UsageFault(
+            "the policy is too large to travel in a request and its answer",
+            hint="ask for less, with shorter sets",
+        )
+
+
 def request_object(asked: WebAsk) -> dict[str, object]:
     """Return the authorization request of OpenID4VP."""
     terms, found = asked.terms, asked.request
     meta = {
         "policy": terms.policy.document,
         "purpose": terms.purpose,
-        "level": terms.level,
         "chain_id": terms.chain_id,
         "gate": terms.gate,
     }
@@ -150,6 +165,7 @@ def _result(terms: Terms, outcome: Outcome, verified: WebVerified | None) -> dic
         "level": bound.level,
         "date": date_text(date_of_day(verified.file.day)),
         "policy": str(terms.policy.policy.commitment),
+        "shown": list(verified.file.parts),
         "self_attested_issuers": list(verified.own_word),
         "development": verified.development,
     }

@@ -17,11 +17,13 @@ from mip_cli.crypto.credential import MAX_ISSUER, MAX_NONCE
 from mip_cli.crypto.eddsa import SigningKey
 from mip_cli.crypto.forms import Members, element, hexed
 from mip_cli.errors import EnvironmentFault, FileInvalid, UsageFault
+from mip_cli.store import files
 from mip_cli.store.password_box import BoxForm, OpenBox
 from mip_cli.units import Address
 
 NAME = re.compile(r"[a-z0-9_-]{1,32}")
 SUFFIX = ".mip"
+LIST_SUFFIX = ".list"
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 MAX_REVOKED = 35_000
 """Revocations that fit into the file."""
@@ -88,6 +90,19 @@ def require(data_dir: Path, name: str) -> Path:
     if not (path.exists() or path.is_symlink()):
         raise UsageFault(f"there is no issuer named {name}", hint="make one: mip kyc issuer init")
     return path
+
+
+def put_list(data_dir: Path, name: str, document: bytes) -> None:
+    """Keep the list whose root was published last, for the issuer's server; durable on return."""
+    files.atomic_write(path_of(data_dir, name).with_suffix(LIST_SUFFIX), document)
+
+
+def get_list(data_dir: Path, name: str, limit: int) -> bytes | None:
+    """Return the list that was published last; None before any was."""
+    path = path_of(data_dir, name).with_suffix(LIST_SUFFIX)
+    if not path.exists():
+        return None
+    return files.read_bounded(path, limit, what="revocation list", follow_symlinks=False)
 
 
 def list_names(data_dir: Path) -> list[str]:

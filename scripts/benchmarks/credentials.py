@@ -21,35 +21,43 @@ from benchmarks.common import (
 )
 from benchmarks.devchain import DevChain, fresh_chain
 from benchmarks.holder import Holder
+from mip_cli.chain import suite
+from mip_cli.chain.abi import address_word
 from mip_cli.chain.app import Invocation, parse_invocation
-from mip_cli.chain.deployments import ISSUERS
+from mip_cli.chain.deployments import DOCUMENT_GATE, ISSUERS
 from mip_cli.chain.index import sync
 from mip_cli.chain.issuers import IssuerRegistry
 from mip_cli.chain.predicates import PolicyPresentation, PredicatePresentation, policy_call
 from mip_cli.chain.registry import Registry
+from mip_cli.chain.suite import parse_compiled
 from mip_cli.crypto import credential as credentials
 from mip_cli.crypto import eddsa
 from mip_cli.crypto.binding import message_of, scope_of
-from mip_cli.crypto.claims import ClaimValue, parse_schema
+from mip_cli.crypto.claims import ClaimValue, face_text, parse_schema
 from mip_cli.crypto.credential import SignedStatement, Statement, Terms
 from mip_cli.crypto.dates import date_of_day, day_of
+from mip_cli.crypto.document import document_hash
 from mip_cli.crypto.eddsa import SigningKey
-from mip_cli.crypto.policy_document import EXAMPLE_APP_POLICY, parse_app_policy
+from mip_cli.crypto.policy_document import EXAMPLE_APP_POLICY, AppPolicyText, parse_app_policy
 from mip_cli.crypto.policy_text import EXAMPLE_POLICY, EXAMPLE_SCHEMA, PolicyText
-from mip_cli.flows.kyc import credential_file, kyc_issuer
+from mip_cli.face.spec import DEFAULT_SPEC
+from mip_cli.flows.kyc import credential_file, document, kyc_issuer
 from mip_cli.flows.kyc.credential_file import Request, Revocations
 from mip_cli.models import Presentation
 from mip_cli.progress import Silent
 from mip_cli.store import issuers as store
 from mip_cli.store.issuers import Home, Opened
 from mip_cli.units import Address, Nullifier
+from mip_cli.zk import document_inputs
 from mip_cli.zk.artifacts import CircuitArtifacts, circuit_folder, load_circuit, read_stamp
+from mip_cli.zk.document_inputs import DocumentOpening
 from mip_cli.zk.predicate_inputs import (
     CIRCUIT,
     PredicateParameters,
     PredicateWitness,
     circuit_inputs,
 )
+from mip_cli.zk.proof import Proof
 from mip_cli.zk.prover import Prover, choose_prover
 
 ISSUED = 500
@@ -62,7 +70,7 @@ PERSON: dict[str, ClaimValue] = {
     "residence": "DE",
     "assurance": 3,
 }
-_BLINDING = 11
+_BLINDING, _SALT = 11, 13
 
 
 def measure(context: Context) -> Figures:
@@ -129,11 +137,13 @@ class _Card:
 
 
 class _Gates:
-    """A holder with two credentials before the two example apps."""
+    """A holder with credentials before the example apps."""
 
     def __init__(self, context: Context, chain: DevChain) -> None:
         self._chain, self._holder = chain, Holder(1, chain.account)
         self._circuit: CircuitArtifacts = load_circuit(context.settings, CIRCUIT)
+        self._documents: CircuitArtifacts = load_circuit(context.settings, document_inputs.CIRCUIT)
+        self._build = context.settings.build_dir / "contracts"
         self._prover: Prover = choose_prover(context.settings)
         self._issuers = IssuerRegistry(chain.rpc, chain.deployment.address(ISSUERS))
         self._key: SigningKey = eddsa.new_key(os.urandom)
@@ -152,27 +162,57 @@ class _Gates:
         income = self._card(two.parts[1], {"monthly_income": 3100, "currency": "EUR"})
         alone = replace(person, part=adults.parts[0])
         witness = self._witness(alone, scope=3, message=4)
-        inputs = circuit_inputs(witness, PredicateParameters.of(self._circuit.circuit))
-        self._circuit.prove(inputs, self._prover)
-        figures = {
-            "kyc.prove_seconds": median_seconds(
-                5, lambda: self._circuit.prove(inputs, self._prover)
-            ),
-            "kyc.prove_cpu_seconds": median_cpu_seconds(
-                3, lambda: self._circuit.prove(inputs, self._prover)
-            ),
-        }
-        with Memory(os.getpid(), itself=False) as memory:
-            self._circuit.prove(inputs, self._prover)
-        figures["kyc.prove_rss_mib"] = memory.largest
+        figures = self._proofs("kyc.prove", witness)
         enter = parse_invocation("enter()", [])
         apply = parse_invocation("apply(uint256)", ["7"])
         with chain.undone():
-            figures["gas.age_gate"] = self._enter("AgeGate", "enter as an adult", enter, [alone])
+            age = chain.deployment.address("AgeGate")
+            figures["gas.age_gate"] = self._enter(age, "enter as an adult", enter, adults, [alone])
+        with chain.undone():
+            figures |= self._document()
+        flat = chain.deployment.address("FlatLottery")
         figures["gas.flat_two_of_three"] = self._enter(
-            "FlatLottery", "apply for a flat", apply, [person, income]
+            flat, "apply for a flat", apply, two, [person, income]
         )
         return figures
+
+    def _document(self) -> Figures:
+        """Prove the face on a document to an app that asks for it at the gate of documents."""
+        (name,) = [claim.name for claim in document.SCHEMA.claims]
+        (number,) = parse_app_policy(EXAMPLE_POLICY).parts[0].policy.issuers
+        part = {"schema": document.SCHEMA.to_json(), "issuers": [number], "require": "all"}
+        raw = part | {"format": "mip.policy/1", "predicates": [], "document": name}
+        policy = parse_app_policy(raw, level=2)
+        hashed = document_hash(self._holder.template, _SALT, DEFAULT_SPEC.spec_id)
+        card = self._card(policy.parts[0], {name: face_text(hashed)})
+        found = parse_compiled("CarShare", (self._build / "CarShare.json").read_bytes())
+        gate = address_word(self._chain.deployment.address(DOCUMENT_GATE))
+        arguments = suite._policy_arguments(policy.policy)
+        app, _ = self._chain.create(found.bytecode + gate + arguments)
+        figures = self._proofs("kyc.document_prove", self._witness(card, scope=3, message=4))
+        act = parse_invocation("unlock(uint256)", ["7"])
+        figures["gas.document_gate"] = self._enter(app, "unlock a car", act, policy, [card])
+        return figures
+
+    def _proofs(self, name: str, witness: PredicateWitness) -> Figures:
+        """Measure warm proofs of one witness."""
+        figures = {
+            f"{name}_seconds": median_seconds(5, lambda: self._prove(witness)),
+            f"{name}_cpu_seconds": median_cpu_seconds(3, lambda: self._prove(witness)),
+        }
+        with Memory(os.getpid(), itself=False) as memory:
+            self._prove(witness)
+        figures[f"{name}_rss_mib"] = memory.largest
+        return figures
+
+    def _prove(self, witness: PredicateWitness) -> tuple[Proof, tuple[int, ...]]:
+        if witness.policy.document is None:
+            inputs = circuit_inputs(witness, PredicateParameters.of(self._circuit.circuit))
+            return self._circuit.prove(inputs, self._prover)
+        opening = DocumentOpening(self._holder.template, _SALT)
+        parameters = document_inputs.parameters_of(self._documents.circuit)
+        inputs = document_inputs.circuit_inputs(witness, opening, parameters)
+        return self._documents.prove(inputs, self._prover)
 
     def _card(self, part: PolicyText, values: dict[str, ClaimValue]) -> _Card:
         own = credentials.subject(self._holder.secret, self._holder.anchor, _BLINDING)
@@ -201,11 +241,16 @@ class _Gates:
             revocations=credentials.revocation_tree(()).path(0),
         )
 
-    def _enter(self, name: str, purpose: str, act: Invocation, cards: Sequence[_Card]) -> int:
-        chain = self._chain
-        app = chain.deployment.address(name)
-        document = EXAMPLE_APP_POLICY if len(cards) > 1 else EXAMPLE_POLICY
-        policy, deadline = parse_app_policy(document).policy, chain.now() + 1800
+    def _enter(
+        self,
+        app: Address,
+        purpose: str,
+        act: Invocation,
+        asked: AppPolicyText,
+        cards: Sequence[_Card],
+    ) -> int:
+        chain, policy = self._chain, asked.policy
+        deadline = chain.now() + 1800
         chain_id, beneficiary = chain.deployment.chain_id, self._holder.anchor
         scope = scope_of(chain_id, app, purpose)
         message = message_of(
@@ -219,8 +264,7 @@ class _Gates:
         shown = []
         for card in cards:
             witness = self._witness(card, scope, message)
-            inputs = circuit_inputs(witness, PredicateParameters.of(self._circuit.circuit))
-            proof, signals = self._circuit.prove(inputs, self._prover)
+            proof, signals = self._prove(witness)
             passport = Presentation(
                 witness.passport.root,
                 witness.passport.level,

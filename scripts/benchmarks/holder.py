@@ -68,7 +68,8 @@ class Holder:
         return self.opening.leaf
 
     @property
-    def _template(self) -> tuple[int, ...]:
+    def template(self) -> tuple[int, ...]:
+        """The enrolled face's."""
         digest = keccak256(f"template {self.number}".encode()) * 4
         return tuple(byte % 81 - 40 for byte in digest)
 
@@ -78,7 +79,7 @@ class Holder:
 
     @property
     def _face(self) -> Commitment:
-        return commitments.face_commitment(self._template, _SALT, DEFAULT_SPEC.spec_id)
+        return commitments.face_commitment(self.template, _SALT, DEFAULT_SPEC.spec_id)
 
     @property
     def _password(self) -> Commitment:
@@ -90,7 +91,7 @@ class Holder:
 
     def witness(self, scope: int, message: int, path: MerklePath | None) -> PassportWitness:
         """Return all that a proof with face and password needs."""
-        probe = tuple(value + (index % 3 - 1) * 9 for index, value in enumerate(self._template))
+        probe = tuple(value + (index % 3 - 1) * 9 for index, value in enumerate(self.template))
         return PassportWitness(
             secret=self.secret,
             anchor=self.anchor,
@@ -102,7 +103,7 @@ class Holder:
             scope=scope,
             message=message,
             path=path,
-            face=FaceOpening(self._template, _SALT, probe),
+            face=FaceOpening(self.template, _SALT, probe),
             stretched=self._stretched,
         )
 

@@ -29,7 +29,7 @@ def builder() -> Any:
 
 PREFIX = (
     "(?:registry|verifier|recovery|epochs|archive|issuers|gate|grants"
-    "|claim|vote|vault|age|lender|clinic|flat|policy): "
+    "|claim|vote|vault|age|lender|clinic|flat|car|policy): "
 )
 """Who speaks in a reason."""
 

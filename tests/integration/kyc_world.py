@@ -44,7 +44,9 @@ class World:
     folder: Path
     photo: Path
 
-    def mip(self, *arguments: object, issuer: bool = False, code: int = 0) -> Any:
+    def mip(
+        self, *arguments: object, issuer: bool = False, code: int = 0, group: str = "kyc"
+    ) -> Any:
         """Run a command with ``--json``; return its document, or its last lines when refused."""
         settings = self.chain.settings
         environment = {
@@ -55,7 +57,8 @@ class World:
             "MIP_KEYRING": "off",
         }
         data = settings.data_dir if not issuer else self.folder / "city"
-        command = [str(MIP), "--data-dir", str(data), "kyc", *map(str, arguments), "--json"]
+        command = [str(MIP), "--data-dir", str(data), *filter(None, [group])]
+        command += [*map(str, arguments), "--json"]
         done = subprocess.run(
             [*command, "--password-file", "-"] if "verify" not in command else command,
             input=ISSUER_PASSWORD if issuer else PASSWORD,

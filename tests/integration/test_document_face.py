@@ -50,12 +50,12 @@ def policy(*issuers: int) -> dict[str, Any]:
     }
 
 
-def put_app(world: World, name: str, gate: str, *issuers: int) -> str:
+def put_app(world: World, name: str, gate: str, *issuers: int, contract: str = suite.AGE) -> str:
     """Write a policy and deploy an app that asks for it at a gate; return the app's address."""
     document = policy(*issuers)
     (world.folder / name).write_text(json.dumps(document))
-    build = world.chain.settings.build_dir / "contracts" / f"{suite.AGE}.json"
-    found = parse_compiled(suite.AGE, build.read_bytes())
+    build = world.chain.settings.build_dir / "contracts" / f"{contract}.json"
+    found = parse_compiled(contract, build.read_bytes())
     assert world.chain.deployment is not None
     place = address_word(world.chain.deployment.address(gate))
     arguments = suite._policy_arguments(parse_app_policy(document).policy)
@@ -127,6 +127,43 @@ def test_document__from_photo_to_app(world: World) -> None:
     signed = prove(world, strict, "city.json", "--send")
     assert signed["receipt"]["gas_used"] < 310_000
     assert not (world.folder / "x.json").exists()
+
+
+def test_car__is_unlocked_by_the_face_on_a_document(world: World) -> None:
+    """The example app, and an issuer who saw the document, from end to end."""
+    photos = demo_photos.find(None, world.folder / "photos")
+    mine = card(photos.first, world.folder / "licence.png")
+    world.mip("issuer", "init", "--title", "Ministry of Transport", issuer=True)
+    app = put_app(world, "car.json", DOCUMENT_GATE, 2, contract="CarShare")
+
+    def unlock(car: int, *arguments: object, code: int = 0) -> Any:
+        return world.mip(
+            *("prove", "--policy", "car.json", "--app", app, "--call", "unlock(uint256)"),
+            *("--arg", car, "--yes", "--passport", "holder", "--image", world.photo),
+            *(arguments or ("--send",)),
+            code=code,
+            group="",
+        )
+
+    assert "no credential Document face 1" in unlock(7, code=2)
+    # what he says himself is no licence
+    world.holder("document", mine)
+    assert "does not accept the issuer" in unlock(7, code=1)
+    asked = world.holder("document", mine, "--request", "-o", "request.json")
+    (world.folder / "claims.json").write_text(json.dumps({"document_face": asked["claim"]}))
+    (world.folder / "schema.json").write_text(json.dumps(SCHEMA.to_json()))
+    world.mip(
+        *("issuer", "issue", "--schema", "schema.json", "--claims", "claims.json"),
+        *("--request", "request.json", "-o", "signed.json", "--yes"),
+        issuer=True,
+    )
+    world.holder("import", "signed.json")
+    assert "shows the face" in unlock(7, "--kinds", "password", "--send", code=2)
+    made = unlock(7)
+    assert (made["circuit"], made["shown"]) == ("document_face", [0])
+    assert made["receipt"]["gas_used"] < 400_000
+    assert "somebody has this car now" in unlock(7, "--nonce", 1, "--send", code=4)
+    assert "has a car already" in unlock(8, "--nonce", 1, "--send", code=4)
 
 
 @pytest.mark.parametrize(

@@ -288,6 +288,37 @@ def test_log__tells_routes_and_nothing_else(city: City) -> None:
     assert [line for line in lines if not pattern.fullmatch(line)] == []
 
 
+def test_revocations__are_the_same_for_everybody(city: City) -> None:
+    url = f"{city.served.url}/revocations"
+    metadata = requests.get(
+        f"{city.served.url}/.well-known/openid-credential-issuer", timeout=TIMEOUT
+    ).json()
+    assert metadata["mip_revocation_list"] == url
+    home = Home(31337, checksum("0x" + "11" * 20), 7)
+    listed = credential_file.REVOCATIONS.encode(credential_file.Revocations(home, 0, ()))
+    for headers in ({}, {"If-None-Match": '"1"', "Cookie": "who=7"}, {"Range": "bytes=0-9"}):
+        answer = requests.get(url, headers=headers, timeout=TIMEOUT)
+        assert (answer.status_code, answer.content) == (200, listed)
+        assert answer.headers["Cache-Control"] == "public, max-age=60"
+        assert not {"ETag", "Last-Modified", "Set-Cookie", "Vary"} & set(answer.headers)
+    refused(requests.post(url, timeout=TIMEOUT), 405, "invalid_request")
+    refused(requests.get(f"{url}/7", timeout=TIMEOUT), 404, "invalid_request")
+    # what the issuer publishes later is there without a restart
+    later = credential_file.REVOCATIONS.encode(credential_file.Revocations(home, 1, (3,)))
+    store.put_list(city.settings.data_dir, "city", later)
+    assert requests.get(url, timeout=TIMEOUT).content == later
+
+
+def test_page__whose_name_leads_here__refused(city: City) -> None:
+    url = f"{city.served.url}/revocations"
+    assert requests.get(url, timeout=TIMEOUT).status_code == 200
+    rebound = {"Host": f"evil.example:{city.served.port}", "Origin": "http://evil.example"}
+    refused(requests.get(url, headers=rebound, timeout=TIMEOUT), 421, "invalid_request")
+    token = {"grant_type": GRANT, "pre-authorized_code": "x", "tx_code": "1"}
+    answer = requests.post(f"{city.served.url}/token", token, headers=rebound, timeout=TIMEOUT)
+    refused(answer, 421, "invalid_request")
+
+
 def test_answers__name_no_software(city: City) -> None:
     answer = requests.get(
         f"{city.served.url}/.well-known/openid-credential-issuer", timeout=TIMEOUT

@@ -21,7 +21,7 @@ TIMEOUT = 20
 
 
 def app_of(lines: list[str]) -> Flask:
-    app = make_app("test", lines.append, max_body=MAX_BODY)
+    app = make_app("test", "https://shop.example", lines.append, max_body=MAX_BODY)
 
     @app.get("/secret/<name>")
     def secret(name: str) -> Response:
@@ -57,6 +57,34 @@ def test_failures__are_told_without_their_words() -> None:
     assert found.json() == {"error": "server_error", "error_description": "try again later"}
     told = ["failed: RuntimeError", "GET /secret/<name> 500", "POST /good 200"]
     assert lines == told
+
+
+@pytest.mark.parametrize(
+    "name", ["shop.example", "SHOP.example:443", "127.0.0.1:99", "localhost", "[::1]:8750"]
+)
+def test_host__that_is_ours(name: str) -> None:
+    with running(app_of([])) as port:
+        found = requests.post(
+            f"http://127.0.0.1:{port}/good", headers={"Host": name}, timeout=TIMEOUT
+        )
+    assert found.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["evil.example", "shop.example.evil.example", "127.0.0.1.evil.example:8750", "10.0.0.1", "[",
+     "evil@shop.example.evil.example"],
+)  # fmt: skip
+def test_host__that_is_anothers__refused(name: str) -> None:
+    """A page whose name its owner made to lead to this machine (DNS rebinding)."""
+    lines: list[str] = []
+    with running(app_of(lines)) as port:
+        found = requests.post(
+            f"http://127.0.0.1:{port}/good", headers={"Host": name}, timeout=TIMEOUT
+        )
+    assert (found.status_code, found.json()["error"]) == (421, "invalid_request")
+    assert name not in found.text
+    assert lines == ["POST /good 421"]
 
 
 def test_dripping_request__is_cut_off_and_others_are_served() -> None:

@@ -21,6 +21,7 @@ from mip_cli.errors import CredentialInvalid, FileInvalid, MipError, PolicyUnmet
 from mip_cli.flows.kyc import kyc_choose, kyc_issuer
 from mip_cli.flows.kyc.credential_file import Request, Revocations
 from mip_cli.flows.kyc.kyc_choose import Fit, Place
+from mip_cli.flows.kyc.revocation_lists import Lists
 from mip_cli.store import issuers as store
 from mip_cli.store.credentials import Held, Wallet
 from mip_cli.store.issuers import Home, Opened
@@ -63,7 +64,7 @@ class Cast:
         known = IssuerRecord(2, REGISTRY, self.key, root, len(revoked), None, IssuerStatus.ACTIVE)
         known = replace(known, **record)
         everyone = IssuerSet({2: known}, QuadTree(ISSUER_LEVELS, {2: known.leaf}))
-        return Place(31337, REGISTRY, everyone, today, ())
+        return Place(31337, REGISTRY, everyone, today, Lists())
 
     def choose(self, policy: AppPolicyText, place: Place, *only: str) -> list[Fit]:
         return kyc_choose.choose(self.wallet, policy.parts, policy.policy.required, place, only)
@@ -168,12 +169,12 @@ def test_revocations__are_looked_up_in_the_list_in_force(cast: Cast) -> None:
     assert "needs its list" in cast.refusal(ONE, place, first).message
     older = Revocations(HOME, 0, ())
     foreign = Revocations(replace(HOME, number=3), 1, (0,))
-    error = cast.refusal(ONE, replace(place, lists=(foreign,)), first)
+    error = cast.refusal(ONE, replace(place, lists=Lists((foreign,))), first)
     assert "needs its list" in error.message
-    error = cast.refusal(ONE, replace(place, lists=(older, foreign)), first)
+    error = cast.refusal(ONE, replace(place, lists=Lists((older, foreign))), first)
     assert isinstance(error, UsageFault)
     assert "yours is version 0, the registry has version 1" in error.message
-    listed = replace(place, lists=(older, Revocations(HOME, 1, (0,))))
+    listed = replace(place, lists=Lists((older, Revocations(HOME, 1, (0,)))))
     assert "was revoked" in cast.refusal(ONE, listed, first).message
     (fit,) = cast.choose(ONE, listed)
     assert fit.held.id == second

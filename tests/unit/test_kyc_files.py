@@ -164,6 +164,32 @@ def test_credential__that_is_none__refused(data: bytes) -> None:
         credential_file.decode(data)
 
 
+def test_list__has_one_place_on_a_server(city: Opened) -> None:
+    """A place of its own for each credential would tell the issuer who asks."""
+    asked = [(Request(12345, 1), CLAIMS)]
+    server = "https://city.example"
+    city, (named,) = kyc_issuer.issue(city, SCHEMA, asked, 365, today=today, server=server)
+    status = json.loads(named.document)["credentialStatus"]
+    assert status["list"] == "https://city.example/revocations"
+    found = credential_file.decode(named.document)
+    assert (found.server, found.signed.is_valid()) == (server, True)
+    _, without = issued(city)
+    assert credential_file.decode(without).server == ""
+    for place in (
+        "https://city.example/revocations/7",
+        "https://city.example/revocations?who=7",
+        "https://city.example:443/revocations",
+        "https://CITY.example/revocations",
+        "https://7@city.example/revocations",
+        "http://city.example/revocations",
+        "file:///revocations",
+        "/revocations",
+        7,
+    ):
+        with pytest.raises(FileInvalid, match="cannot be read"):
+            credential_file.decode(edited(named.document, "credentialStatus", "list", value=place))
+
+
 def test_request_and_list__have_one_spelling() -> None:
     request = Request(5, 1_800_000_000)
     assert REQUEST.decode(REQUEST.encode(request)) == request

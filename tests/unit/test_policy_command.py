@@ -127,6 +127,7 @@ def test_prove__options_that_do_not_go_together(mip: Run, tmp_path: Path) -> Non
         (("--policy", name, "--call", "enter()", "--payload", "00"), "without --payload"),
         (("--call", "enter()", "--credential", "0123456789abcdef"), "go with --policy"),
         (("--call", "enter()", "--revocations", "list.json"), "go with --policy"),
+        (("--call", "enter()", "--ask-no-issuer"), "go with --policy"),
     ):
         done = mip(*common, *arguments)
         assert done.returncode == 2
@@ -139,7 +140,11 @@ def test_consent__shows_all_that_is_bound() -> None:
     request = Request(31337, APP, "apply for a flat", b"\x05" * 32, 2, Scope(5))
     call = AppCall("apply(uint256)", ("7",))
     consent = AppConsent(Consent(Ask(APP, APP, call), request, APP), policy, APP, (2,))
-    text = _policy.consent_text(consent, frozenset({Kind.FACE, Kind.PASSWORD}))
+    kinds = frozenset({Kind.FACE, Kind.PASSWORD})
+    text = _policy.consent_text(consent, kinds, quiet=False)
+    # whom a proof may make known, and nobody when that was forbidden
+    assert "its server, which" in text
+    assert "its server" not in _policy.consent_text(consent, kinds, quiet=True)
     for part in policy.parts:
         assert f"a credential {part.schema.name} {part.schema.version}" in text
         assert all(words in text for words in part.predicates)
@@ -153,5 +158,5 @@ def test_consent__shows_all_that_is_bound() -> None:
     strict = parse_app_policy(EXAMPLE_APP_POLICY | {"strict": True})
     assert "newest roots alone" not in text
     assert "newest roots alone" in _policy.consent_text(
-        AppConsent(consent.consent, strict, APP), frozenset({Kind.FACE})
+        AppConsent(consent.consent, strict, APP), frozenset({Kind.FACE}), quiet=False
     )

@@ -19,8 +19,7 @@ from mip_cli.crypto.field import R
 from mip_cli.crypto.policy_document import EXAMPLE_APP_POLICY, parse_app_policy
 from mip_cli.errors import FileInvalid, MipError
 from mip_cli.flows.kyc import policy_file
-from mip_cli.flows.kyc.policy_file import PolicyFile
-from mip_cli.flows.kyc.predicate_file import MAX_BYTES
+from mip_cli.flows.kyc.policy_file import MAX_BYTES, PolicyFile
 from mip_cli.flows.passport import proof_file
 from mip_cli.units import Address
 

@@ -5,66 +5,20 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
+from mip_cli.crypto.policy_document import EXAMPLE_APP_POLICY
 from mip_cli.crypto.policy_text import EXAMPLE_POLICY
 from mip_cli.errors import NetworkDown, UsageFault
 from mip_cli.http import client, fetch, present
 from mip_cli.http.client import MAX_ANSWER, ServerRefused, ServerUntrusted, Web
+from tests.unit.stranger import Host, Reply, host
 
+__all__ = ["host"]
 GATE = "0x" + "0" * 40
-Reply = tuple[int, dict[str, str], bytes]
-
-
-class Host:
-    """A server of a stranger, who answers as a test says."""
-
-    def __init__(self) -> None:
-        self.replies: dict[str, Callable[[], Reply]] = {}
-        self.asked: list[str] = []
-        host = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def _answer(self) -> None:
-                host.asked.append(self.path)
-                status, headers, body = host.replies[self.path]()
-                self.send_response(status)
-                found = {"Content-Type": "application/json", "Content-Length": str(len(body))}
-                for name, value in (found | headers).items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(body)
-
-            do_GET = do_POST = _answer  # noqa: N815 - the names that http.server calls
-
-            def log_message(self, *_: object) -> None:
-                """Stay quiet."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def say(self, path: str, body: object, status: int = 200, **headers: str) -> str:
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.replies[path] = lambda: (
-            status,
-            {k.replace("_", "-"): v for k, v in headers.items()},
-            data,
-        )
-        return self.url + path
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    found = Host()
-    yield found
-    found.server.shutdown()
-    found.server.server_close()
 
 
 @pytest.mark.parametrize(
@@ -138,7 +92,8 @@ def test_other_origins__are_not_asked(host: Host) -> None:
 
 def wish(base: str, **changes: Any) -> dict[str, Any]:
     """Return a sound request, or one that differs."""
-    meta = {"policy": EXAMPLE_POLICY, "purpose": "Enter", "level": 2, "chain_id": 31337}
+    policy = EXAMPLE_APP_POLICY
+    meta = {"policy": policy, "purpose": "Enter", "chain_id": 31337}
     query = {"id": "mip", "format": "mip_vc", "meta": meta | {"gate": GATE}}
     return {
         "response_type": "vp_token",
@@ -167,7 +122,13 @@ def jwt(parameters: Any, signature: str = "", **header: str) -> bytes:
 def test_request__by_value_and_by_reference(host: Host) -> None:
     found = present.look(by_value(wish("https://shop.example")))
     assert found.ask.request.origin == "https://shop.example"
-    assert (found.ask.terms.level, found.ask.terms.purpose) == (2, "Enter")
+    terms = found.ask.terms
+    assert (terms.policy.policy.level, terms.policy.demand) == (2, "any 2 of these 3")
+    assert terms.purpose == "Enter"
+    alone = present.look(
+        by_value(wish("https://shop.example", **changed_meta(policy=EXAMPLE_POLICY)))
+    )
+    assert alone.ask.terms.policy.policy.level == 1
     kind = {"Content_Type": "application/oauth-authz-req+jwt"}
     link = host.say("/request/x", jwt(wish(host.url)), **kind)
     client_id = f"redirect_uri:{host.url}/response"
@@ -176,6 +137,13 @@ def test_request__by_value_and_by_reference(host: Host) -> None:
     other = f"openid4vp://?{urlencode({'client_id': client_id + '2', 'request_uri': link})}"
     with pytest.raises(ServerUntrusted, match="another's request"):
         present.look(other)
+    # a link to another place than the asker's is not even opened
+    host.asked.clear()
+    for who in ("redirect_uri:https://shop.example/response", client_id.upper(), ""):
+        uri = f"openid4vp://?{urlencode({'client_id': who, 'request_uri': link})}"
+        with pytest.raises(UsageFault, match="its answer would go to|does not say who asks"):
+            present.look(uri)
+    assert host.asked == []
     away = host.say("/away", jwt(wish("https://shop.example")), **kind)
     with pytest.raises(UsageFault, match="its answer would go to https://shop.example"):
         present.look(away)
@@ -218,8 +186,13 @@ ODD: dict[str, tuple[dict[str, Any], str]] = {
     "several of them": ({"query": {"multiple": True}}, "another kind"),
     "without a holder": ({"query": {"require_cryptographic_holder_binding": False}}, "no sense"),
     "an odd name": ({"query": {"id": "a b"}}, "no sense"),
-    "level 4": (changed_meta(level=4), "level is 1, 2 or 3"),
-    "level true": (changed_meta(level=True), "level is 1, 2 or 3"),
+    "level 4": (changed_meta(policy=EXAMPLE_APP_POLICY | {"level": 4}), "level is 1 to 3"),
+    "a level beside the policy": (changed_meta(level=2), "other members"),
+    "one part twice": (
+        changed_meta(policy=EXAMPLE_APP_POLICY | {"parts": EXAMPLE_APP_POLICY["parts"][:1] * 2}),
+        "the same",
+    ),
+    "two queries": ({"dcql_query": {"credentials": [{"id": "a"}, {"id": "b"}]}}, "several"),
     "a chain of text": (changed_meta(chain_id="1"), "its chain"),
     "a member more": (changed_meta(x=1), "other members"),
     "no policy": (changed_meta(policy={}), "a policy is"),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from mip_cli.chain.abi import checksum
-from mip_cli.crypto.policy_text import EXAMPLE_POLICY, parse_policy
+from mip_cli.crypto.policy_document import EXAMPLE_APP_POLICY, parse_app_policy
 from mip_cli.errors import NetworkDown, ProofInvalid
 from mip_cli.flows.kyc.offers import Fault, Refused
 from mip_cli.flows.kyc.web_proofs import Terms, WebAsk, WebVerified
 from mip_cli.flows.kyc.web_requests import KEPT, LIFE, MAX_REFUSED, MAX_REQUESTS, Outcome, Requests
 
-TERMS = Terms(parse_policy(EXAMPLE_POLICY), "Enter", 2, 31337, checksum(5))
+TERMS = Terms(parse_app_policy(EXAMPLE_APP_POLICY), "Enter", 31337, checksum(5))
 URL = "https://shop.example/response"
 
 

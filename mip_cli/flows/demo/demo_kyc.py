@@ -221,10 +221,10 @@ class _Story:
         )
         consent = kyc_prove.prepare_app(self.stage.settings, ask, policy, self.stage.progress)
         keys = prove.Keys(name, self.password, self._image(name))
-        proved = kyc_prove.prove_app(
+        proved = kyc_prove.prove(
             self.stage.settings, consent, keys, self.stage.progress, revocations=self.lists
         )
-        kyc_verify.verify_app_on_chain(self.stage.settings, proved.file, self.stage.progress)
+        kyc_verify.verify_on_chain(self.stage.settings, proved.file, self.stage.progress)
         self.files[place or name] = proved.file
         said = [policy.parts[part] for part in proved.file.parts]
         words = "; ".join(", ".join(part.predicates) for part in said)
@@ -252,7 +252,7 @@ class _Story:
         self._verify(replace(file, bound=bound))
 
     def _verify(self, file: PolicyFile) -> None:
-        kyc_verify.verify_app_offline(self.stage.settings, file, self.stage.progress)
+        kyc_verify.verify_offline(self.stage.settings, file, self.stage.progress)
 
     def send(self, name: str) -> tuple[str, dict[str, object]]:
         """Bring the proof to its app."""

@@ -67,7 +67,7 @@ def verified(settings: Settings, bundle: Bundle, progress: Progress) -> verify.V
     if (bound.app, bound.purpose, bound.nullifier) != (r.grantee, r.purpose, r.pseudonym):
         raise FileInvalid("the proof in the bundle is of another pseudonym, app or purpose")
     if isinstance(shown, PolicyFile):
-        found = kyc_verify.verify_app_on_chain(settings, shown, progress)
+        found = kyc_verify.verify_on_chain(settings, shown, progress)
         return verify.Verified(bound, found.development, found.seconds_left, on_chain=True)
     asked = None
     if r.grantee_kind is GranteeKind.ACCOUNT:

@@ -21,8 +21,10 @@ from mip_cli.crypto.field import is_canonical
 from mip_cli.crypto.forms import Form, Members, element
 from mip_cli.crypto.self_attestation import Evidence, Note
 from mip_cli.errors import FileInvalid, MipError
+from mip_cli.flows.kyc.web_app import protected_origin
 from mip_cli.store.credentials import MAX_CREDENTIAL
 from mip_cli.store.issuers import Home
+from mip_cli.store.revocation_cache import MAX_LIST
 from mip_cli.units import Address
 
 CONTEXT = "https://www.w3.org/ns/credentials/v2"
@@ -38,7 +40,8 @@ _MEMBERS = {
     "@context", "type", "issuer", "validFrom", "validUntil", "credentialSchema",
     "credentialStatus", "credentialSubject", "proof",
 }  # fmt: skip
-MAX_LIST = 1024 * 1024
+LIST_PATH = "/revocations"
+"""Where an issuer's server has its list: the same for all, so that nobody is told apart."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,8 @@ class Credential:
     signed: SignedStatement
     note: Note | None = None
     """How the holder came to the claims; there if and only if the credential is self-attested."""
+    server: str = ""
+    """Origin of the server that has the issuer's revocation list; empty when none is named."""
 
     def __post_init__(self) -> None:
         if self.is_self_attested != (self.note is not None):
@@ -117,6 +122,7 @@ def _document(credential: Credential) -> dict[str, object]:
     values = (*signed.signature.nonce, signed.signature.response)
     note = credential.note
     marked = {} if note is None else {"evidence": _write_note(note)}
+    listed = {"list": list_address(credential.server)} if credential.server else {}
     return {
         "@context": [CONTEXT],
         "type": TYPES if note is None else [*TYPES, SELF_TYPE],
@@ -128,7 +134,7 @@ def _document(credential: Credential) -> dict[str, object]:
             "type": SCHEMA_TYPE,
             "document": schema.to_json(),
         },
-        "credentialStatus": {"type": STATUS_TYPE, "nonce": terms.nonce},
+        "credentialStatus": {"type": STATUS_TYPE, "nonce": terms.nonce, **listed},
         "credentialSubject": {
             "id": f"mip:subject:{element(signed.statement.subject)}",
             "claims": dict(credential.values),
@@ -175,7 +181,15 @@ def _read(document: Mapping[str, object]) -> Credential:
         statement, (key[0], key[1]), Signature((signature[0], signature[1]), signature[2])
     )
     note = _read_note(_object(document, "evidence")) if "evidence" in document else None
-    return Credential(issuer, schema, values, signed, note)
+    status = _object(document, "credentialStatus")
+    # an address that is not the origin's one place contradicts what is written of it
+    server = protected_origin(_text(status, "list")) if "list" in status else ""
+    return Credential(issuer, schema, values, signed, note, server)
+
+
+def list_address(server: str) -> str:
+    """Return where the server of an origin has its issuer's revocation list."""
+    return server + LIST_PATH
 
 
 def _write_note(note: Note) -> dict[str, object]:

@@ -11,15 +11,14 @@ from typing import Protocol
 
 from mip_cli.chain.issuers import IssuerSet, IssuerStatus
 from mip_cli.crypto.claims import date_text
-from mip_cli.crypto.credential import revocation_tree
 from mip_cli.crypto.policy import entries_of
 from mip_cli.crypto.policy_text import PolicyText
 from mip_cli.crypto.quad_tree import QuadTree
 from mip_cli.errors import CredentialInvalid, FileInvalid, MipError, PolicyUnmet, UsageFault
 from mip_cli.flows.kyc import credential_file, kyc_circuit
-from mip_cli.flows.kyc.credential_file import Credential, Revocations
+from mip_cli.flows.kyc.credential_file import Credential
+from mip_cli.flows.kyc.revocation_lists import Lists
 from mip_cli.store.credentials import Held
-from mip_cli.store.issuers import Home
 from mip_cli.units import Address
 
 
@@ -59,8 +58,8 @@ class Place:
     """All issuers there."""
     today: int
     """A date's number."""
-    lists: tuple[Revocations, ...]
-    """Revocation lists that the holder has."""
+    lists: Lists
+    """Where revocation lists come from."""
 
 
 def choose(
@@ -174,28 +173,7 @@ def _revocations(found: Credential, place: Place) -> QuadTree:
         )
     if record.status is not IssuerStatus.ACTIVE:
         raise CredentialInvalid("the credential's issuer is suspended")
-    tree = QuadTree(revocation_tree(()).levels)
-    if record.revocation_root:
-        tree = _listed(found.issuer, record.revocation_root, record.version, place.lists)
+    tree = place.lists.tree(found, record.revocation_root, record.version)
     if tree.leaf(found.terms.nonce):
         raise CredentialInvalid("the credential was revoked by its issuer")
     return tree
-
-
-def _listed(issuer: Home, root: int, version: int, lists: Sequence[Revocations]) -> QuadTree:
-    of_issuer = [given for given in lists if given.issuer == issuer]
-    if not of_issuer:
-        raise UsageFault(
-            f"the issuer {issuer.number} has revoked credentials; a proof needs its list of them",
-            hint="get the list from the issuer or any mirror, then add --revocations FILE",
-        )
-    for given in of_issuer:
-        tree = revocation_tree(given.nonces)
-        if tree.root == root:
-            return tree
-    newest = max(given.version for given in of_issuer)
-    raise UsageFault(
-        f"the revocation list of issuer {issuer.number} is not the one in force: yours is version "
-        f"{newest}, the registry has version {version}",
-        hint="get the newest list",
-    )

@@ -119,11 +119,13 @@ def issue(
     days: int,
     *,
     today: Today,
+    server: str = "",
 ) -> tuple[Opened, list[Issued]]:
     """Sign a credential for each request; their numbers are durable before any leaves.
 
-    The issuer has made sure that whoever made a request is the person in the claims. Raises
-    ``UsageFault`` before registration and for claims that the schema does not have.
+    The issuer has made sure that whoever made a request is the person in the claims. ``server`` is
+    the origin at which its revocation list is served. Raises ``UsageFault`` before registration and
+    for claims that the schema does not have.
     """
     home = opened.content.home
     if home is None:
@@ -147,7 +149,7 @@ def issue(
         statement = Statement(encoded, request.subject, schema.id, terms)
         signature = eddsa.sign(key, public, statement.digest)
         signed = SignedStatement(statement, public, signature)
-        credential = Credential(home, schema, dict(values), signed)
+        credential = Credential(home, schema, dict(values), signed, server=server)
         found.append(Issued(credential, credential_file.encode(credential)))
     return opened, found
 
@@ -177,6 +179,11 @@ def revoke(
             gas_used = sender_of(settings, link, purse).send(label, call, progress).gas_used
             version += 1
     revocations = Revocations(home, version, revoked)
+    if not purse.rehearse:
+        # after the root: the issuer's server never has a list that nobody can prove with
+        store.put_list(
+            settings.data_dir, opened.name, credential_file.REVOCATIONS.encode(revocations)
+        )
     return opened, Published(revocations, root, gas_used)
 
 

@@ -1,4 +1,4 @@
-"""Proving to an app what its policy asks of credentials, for one act."""
+"""Proving what a policy asks of credentials, for one act: to an app or to a web service."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from mip_cli.chain.tx import DEFAULT_FEE_CAP, Sender
 from mip_cli.chain.values import Receipt
 from mip_cli.config import Settings
 from mip_cli.crypto.policy_document import AppPolicyText
-from mip_cli.crypto.policy_text import PolicyText
 from mip_cli.errors import AppUntrusted, UsageFault, WrongChain
 from mip_cli.flows import connection
 from mip_cli.flows.kyc import kyc_circuit, kyc_show
 from mip_cli.flows.kyc.credential_file import Revocations
 from mip_cli.flows.kyc.kyc_show import Wish
 from mip_cli.flows.kyc.policy_file import PolicyFile
-from mip_cli.flows.kyc.predicate_file import PredicateFile
+from mip_cli.flows.kyc.revocation_lists import Fetch
 from mip_cli.flows.passport.prove import Ask, Clock, Consent, Keys, bound_payload
 from mip_cli.flows.passport.prove import prepare as prepare_passport
 from mip_cli.progress import Progress
@@ -29,12 +28,12 @@ from mip_cli.zk.prover import Prover
 
 @dataclass(frozen=True)
 class AppConsent:
-    """What the holder was shown; ``prove_app`` proves this and nothing else."""
+    """What the holder was shown; ``prove`` proves this and nothing else."""
 
     consent: Consent
-    """App, act and registry; the payload is that of the act alone."""
+    """App or web service, act and registry; the payload is that of the act alone."""
     policy: AppPolicyText
-    """What the app asks of credentials."""
+    """What is asked of credentials."""
     gate: Address
     """The gate that will check."""
     open_issuers: tuple[int, ...] = ()
@@ -50,32 +49,6 @@ class AppProved:
     """Back end that made them."""
     credentials: tuple[str, ...]
     """Names of the credentials that were shown in part."""
-    seconds: dict[str, float]
-    remembered: bool
-    """Whether the key file knows the app."""
-
-
-@dataclass(frozen=True)
-class PolicyConsent:
-    """What the holder was shown of an asker that takes one credential, as a web service."""
-
-    consent: Consent
-    """App, act and registry."""
-    policy: PolicyText
-    """What is asked of the credential."""
-    gate: Address
-    """The gate whose circuit it is."""
-
-
-@dataclass(frozen=True)
-class PolicyProved:
-    """A verified proof and how long its parts took."""
-
-    file: PredicateFile
-    prover: str
-    """Back end that made it."""
-    credential: str
-    """Name of the credential that was shown in part."""
     seconds: dict[str, float]
     remembered: bool
     """Whether the key file knows the app."""
@@ -104,7 +77,7 @@ def prepare_app(
     return AppConsent(consent, policy, gate, own_word)
 
 
-def prove_app(
+def prove(
     settings: Settings,
     given: AppConsent,
     keys: Keys,
@@ -112,13 +85,14 @@ def prove_app(
     *,
     credentials: Sequence[str] = (),
     revocations: Sequence[Revocations] = (),
+    fetch: Fetch | None = None,
     prover: Prover | None = None,
     clock: Clock | None = None,
 ) -> AppProved:
     """Make and verify the proofs that the holder consented to: one for each credential shown.
 
-    Which credentials is found among the holder's. Raises ``PolicyUnmet``, ``CredentialInvalid``,
-    and what ``flows.passport.prove.prove`` raises.
+    Which credentials is found among the holder's; ``fetch`` asks an issuer for its list. Raises
+    ``PolicyUnmet``, ``CredentialInvalid``, and what ``flows.passport.prove.prove`` raises.
     """
     consent, policy = given.consent, given.policy.policy
     payload = _agreed_payload(consent)
@@ -129,7 +103,12 @@ def prove_app(
         request=replace(consent.request, payload=policy.bind(payload)),
     )
     wish = Wish(
-        given.policy.parts, policy.required, policy.level, tuple(credentials), tuple(revocations)
+        given.policy.parts,
+        policy.required,
+        policy.level,
+        tuple(credentials),
+        tuple(revocations),
+        fetch,
     )
     shown = kyc_show.show(settings, bound, keys, wish, progress, prover=prover, clock=clock)
     file = PolicyFile(
@@ -144,33 +123,6 @@ def prove_app(
         more=shown.more,
     )
     return AppProved(file, shown.prover, shown.credentials, shown.seconds, shown.remembered)
-
-
-def prove(
-    settings: Settings,
-    given: PolicyConsent,
-    keys: Keys,
-    progress: Progress,
-    *,
-    credential: str | None = None,
-    revocations: Revocations | None = None,
-    prover: Prover | None = None,
-    clock: Clock | None = None,
-) -> PolicyProved:
-    """Make and verify one proof about one credential for an asker that is not a contract."""
-    _agreed_payload(given.consent)
-    wish = Wish(
-        (given.policy,),
-        1,
-        given.consent.request.level,
-        () if credential is None else (credential,),
-        () if revocations is None else (revocations,),
-    )
-    shown = kyc_show.show(settings, given.consent, keys, wish, progress, prover=prover, clock=clock)
-    file = PredicateFile(
-        shown.bound, given.policy, given.gate, shown.issuers, shown.issuers_root, shown.day
-    )
-    return PolicyProved(file, shown.prover, shown.credentials[0], shown.seconds, shown.remembered)
 
 
 def send(

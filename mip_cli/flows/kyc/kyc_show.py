@@ -16,6 +16,7 @@ from mip_cli.flows.connection import Connection
 from mip_cli.flows.kyc import keeping, kyc_choose, kyc_circuit, kyc_issuer, self_attest
 from mip_cli.flows.kyc.credential_file import Revocations
 from mip_cli.flows.kyc.kyc_choose import Fit, Place
+from mip_cli.flows.kyc.revocation_lists import Fetch, Lists
 from mip_cli.flows.passport import membership, passport_file, replacement
 from mip_cli.flows.passport.leaf_proof import witness_of
 from mip_cli.flows.passport.proof_file import ProofFile
@@ -31,6 +32,8 @@ from mip_cli.flows.passport.prove import (
 )
 from mip_cli.progress import Progress
 from mip_cli.store.credentials import FaceOpening
+from mip_cli.store.issuers import Home
+from mip_cli.store.revocation_cache import RevocationCache
 from mip_cli.units import Address
 from mip_cli.zk.artifacts import CircuitArtifacts, load_circuit, require_fit
 from mip_cli.zk.passport_inputs import PassportWitness
@@ -53,6 +56,8 @@ class Wish:
     """Which credentials to look at; empty for all."""
     revocations: tuple[Revocations, ...] = ()
     """Lists of the issuers that revoked something."""
+    fetch: Fetch | None = None
+    """How to ask an issuer's server for its list; None when none shall be asked."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +102,9 @@ def show(
 ) -> Shown:
     """Make and verify what the holder consented to; the payload is that of the consent's request.
 
-    Nobody is asked but the chain, and the archive's store: neither an issuer nor the app learns
-    that a proof is made. Raises the archive's fault where what can be read does not do, and what
+    Nobody is asked but the chain, the archive's store, and an issuer's server for its whole list
+    where the wish allows it and no list at hand is in force; the app learns of no attempt. Raises
+    the archive's fault where what can be read does not do, and what
     ``kyc_choose.choose`` and ``flows.passport.prove.prove`` raise.
     """
     ask, request = consent.ask, consent.request
@@ -122,7 +128,9 @@ def show(
         registry = kyc_issuer.registry_of(link)
         everyone = registry.everyone(link.deployment.block, progress)
         day = day_of(now())
-        place = Place(link.chain_id, registry.address, everyone, date_of_day(day), wish.revocations)
+        cache = RevocationCache(settings.data_dir, content.name, content.secret)
+        lists = Lists(wish.revocations, cache, _told(wish.fetch, progress))
+        place = Place(link.chain_id, registry.address, everyone, date_of_day(day), lists)
         kept = keeping.look(settings, opened.unlocked, progress)
         try:
             fits = kyc_choose.choose(kept, wish.parts, wish.required, place, wish.credentials)
@@ -165,6 +173,17 @@ def show(
         seconds,
         remembered,
     )
+
+
+def _told(fetch: Fetch | None, progress: Progress) -> Fetch | None:
+    if fetch is None:
+        return None
+
+    def asked(issuer: Home, server: str) -> Revocations:
+        progress.step(f"fetching the revocation list of issuer {issuer.number} from {server}")
+        return fetch(issuer, server)
+
+    return asked
 
 
 def _prove_all(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mip_cli.chain.app import App
@@ -11,18 +10,15 @@ from mip_cli.chain.faults import NodeUntrusted
 from mip_cli.chain.predicates import PolicyApp, PredicateGate
 from mip_cli.config import LOCAL_CHAIN_IDS, Settings
 from mip_cli.crypto.dates import day_of
-from mip_cli.crypto.policy_text import PolicyText
 from mip_cli.errors import ProofInvalid, WrongChain
 from mip_cli.flows import connection
 from mip_cli.flows.connection import Connection
 from mip_cli.flows.kyc import kyc_circuit, kyc_issuer, kyc_show
 from mip_cli.flows.kyc.policy_file import PolicyFile
-from mip_cli.flows.kyc.predicate_file import PredicateFile
 from mip_cli.flows.passport.verify import CLOCK_TOLERANCE, Clock
 from mip_cli.progress import Progress
 from mip_cli.units import MAX_DEADLINE
 from mip_cli.zk.artifacts import load_key
-from mip_cli.zk.proof import Proof
 from mip_cli.zk.verifier import verify as verify_proof
 
 
@@ -30,7 +26,7 @@ from mip_cli.zk.verifier import verify as verify_proof
 class PolicyVerified:
     """What holds for proofs about credentials; each field says how far the check went."""
 
-    file: PredicateFile | PolicyFile
+    file: PolicyFile
     development: bool
     """Whether the proofs could be forged by anyone: keys of a public seed."""
     seconds_left: int
@@ -42,51 +38,19 @@ class PolicyVerified:
 
 
 def verify_offline(
-    settings: Settings, file: PredicateFile, progress: Progress, *, clock: Clock = time.time
+    settings: Settings, file: PolicyFile, progress: Progress, *, clock: Clock = time.time
 ) -> PolicyVerified:
-    """Check a proof for an asker of its own against the pinned verifying key; no network.
+    """Check proofs for a policy against the pinned verifying key; no network.
 
-    All signals are computed anew, the policy's from its words. Whether the roots are those of the
-    registries, only a chain can tell. Raises ``ProofInvalid``.
+    All signals are computed anew, the policy's from its words; that all parts are of one passport
+    follows from the pseudonym they share. Whether the roots are those of the registries, only a
+    chain can tell. Raises ``ProofInvalid``.
     """
-    proofs = [(file.bound.proof, file.signals)]
-    development, left = _check(settings, file, proofs, progress, clock)
+    development, left = _check(settings, file, progress, clock)
     return PolicyVerified(file, development, left, on_chain=False)
 
 
 def verify_on_chain(
-    settings: Settings, file: PredicateFile, progress: Progress, *, clock: Clock | None = None
-) -> PolicyVerified:
-    """Check offline, then ask the gate what it would answer this asker now.
-
-    What the asker wants, purpose, payload and policy, is for the caller to compare. Raises
-    ``WrongChain``, ``ProofInvalid``, ``ChainRefusal`` with the gate's reason.
-    """
-    bound, policy = file.bound, file.policy.policy.commitment
-    with connection.connect(settings) as link:
-        offline = verify_offline(settings, file, progress, clock=clock or link.clock)
-        progress.step("asking the gate")
-        gate = _require_place(link, file)
-        answer = gate.check(
-            bound.app, bound.purpose, bound.payload, bound.level, policy, file.presentation
-        )
-        if answer != bound.nullifier:
-            raise NodeUntrusted("the node answers with another pseudonym than the proof's")
-    return PolicyVerified(file, offline.development, offline.seconds_left, on_chain=True)
-
-
-def verify_app_offline(
-    settings: Settings, file: PolicyFile, progress: Progress, *, clock: Clock = time.time
-) -> PolicyVerified:
-    """Check proofs for an app's policy against the pinned verifying key; no network.
-
-    As ``verify_offline``; that all parts are of one passport follows from the pseudonym they share.
-    """
-    development, left = _check(settings, file, file.proofs(), progress, clock)
-    return PolicyVerified(file, development, left, on_chain=False)
-
-
-def verify_app_on_chain(
     settings: Settings, file: PolicyFile, progress: Progress, *, clock: Clock | None = None
 ) -> PolicyVerified:
     """Check offline, then ask the app for its policy and the gate for each of the proofs.
@@ -97,7 +61,7 @@ def verify_app_on_chain(
     """
     bound, policy = file.bound, file.policy.policy
     with connection.connect(settings) as link:
-        offline = verify_app_offline(settings, file, progress, clock=clock or link.clock)
+        offline = verify_offline(settings, file, progress, clock=clock or link.clock)
         progress.step("asking app and gate")
         gate = _require_place(link, file)
         asked = App(link.rpc, bound.app).request(link.chain_id, file.payload)
@@ -108,33 +72,41 @@ def verify_app_on_chain(
             raise ProofInvalid("the app asks for another policy than the proof was made for")
         if app.gate() != gate.address:
             raise ProofInvalid("the app asks another gate than the proof was made for")
-        if policy.strict:
-            _require_newest(link, file)
-        for place, part in enumerate(file.parts):
-            answer = gate.check(
-                bound.app,
-                bound.purpose,
-                bound.payload,
-                policy.level,
-                policy.parts[part],
-                file.single(place),
-            )
-            if answer != bound.nullifier:
-                raise NodeUntrusted("the node answers with another pseudonym than the proof's")
+        require_accepted(link, gate, file)
         own_word = kyc_show.open_issuers(link, file.policy.parts)
     return replace(offline, on_chain=True, open_issuers=own_word)
 
 
+def require_accepted(link: Connection, gate: PredicateGate, file: PolicyFile) -> None:
+    """Raise ``ChainRefusal`` unless the gate takes each proof now, ``ProofInvalid`` for old roots.
+
+    What the file is bound to is for the caller to compare.
+    """
+    bound, policy = file.bound, file.policy.policy
+    if policy.strict:
+        _require_newest(link, file)
+    for place, part in enumerate(file.parts):
+        answer = gate.check(
+            bound.app,
+            bound.purpose,
+            bound.payload,
+            policy.level,
+            policy.parts[part],
+            file.single(place),
+        )
+        if answer != bound.nullifier:
+            raise NodeUntrusted("the node answers with another pseudonym than the proof's")
+
+
 def _check(
     settings: Settings,
-    file: PredicateFile | PolicyFile,
-    proofs: Sequence[tuple[Proof, tuple[int, ...]]],
+    file: PolicyFile,
     progress: Progress,
     clock: Clock,
 ) -> tuple[bool, int]:
     """Return whether the keys are of development, and the seconds left."""
     progress.step("verifying the proof")
-    bound, circuit = file.bound, kyc_circuit.way_of(_parts(file)).circuit
+    bound, circuit = file.bound, kyc_circuit.way_of(file.policy.parts).circuit
     if bound.circuit != circuit:
         raise ProofInvalid(f"the proof is of another circuit than {circuit}")
     checked = load_key(settings, circuit)
@@ -144,7 +116,7 @@ def _check(
         raise ProofInvalid(
             f"the proof claims chain {bound.chain_id} with development keys, which anyone can forge"
         )
-    for proof, signals in proofs:
+    for proof, signals in file.proofs():
         verify_proof(checked.key, proof, signals)
     now = clock()
     left = bound.deadline - int(now)
@@ -160,12 +132,8 @@ def _check(
     return checked.development, left
 
 
-def _parts(file: PredicateFile | PolicyFile) -> tuple[PolicyText, ...]:
-    return file.policy.parts if isinstance(file, PolicyFile) else (file.policy,)
-
-
-def _require_place(link: Connection, file: PredicateFile | PolicyFile) -> PredicateGate:
-    role = kyc_circuit.way_of(_parts(file)).gate
+def _require_place(link: Connection, file: PolicyFile) -> PredicateGate:
+    role = kyc_circuit.way_of(file.policy.parts).gate
     gate = PredicateGate(link.rpc, link.deployment.address(role))
     bound, issuers = file.bound, kyc_issuer.registry_of(link).address
     place = (link.chain_id, link.registry.address, gate.address, issuers)

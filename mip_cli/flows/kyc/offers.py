@@ -23,8 +23,8 @@ from mip_cli.crypto.aead import Rng, system_rng
 from mip_cli.crypto.claims import ClaimValue, Schema
 from mip_cli.crypto.field import is_canonical
 from mip_cli.errors import KeyLocked, Negative, UsageFault
-from mip_cli.flows.kyc import kyc_issuer
-from mip_cli.flows.kyc.credential_file import Request
+from mip_cli.flows.kyc import credential_file, kyc_issuer
+from mip_cli.flows.kyc.credential_file import Request, Revocations
 from mip_cli.store import issuers as store
 from mip_cli.store.issuers import Opened
 from mip_cli.store.offers import (
@@ -36,6 +36,7 @@ from mip_cli.store.offers import (
     Offer,
     OfferBook,
 )
+from mip_cli.store.revocation_cache import MAX_LIST
 
 GRANT = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
 SCHEME = "openid-credential-offer"
@@ -184,11 +185,14 @@ class Desk:
     def __init__(
         self, settings: Settings, opened: Opened, *, clock: Clock = time.time, rng: Rng = system_rng
     ) -> None:
-        if opened.content.home is None:
+        home = opened.content.home
+        if home is None:
             raise UsageFault(
                 f"the issuer {opened.name} is not registered", hint="run: mip kyc issuer register"
             )
         self._opened = opened
+        self._home = home
+        self._data_dir = settings.data_dir
         self._book = OfferBook(settings.data_dir, opened)
         self._clock = clock
         self._rng = rng
@@ -239,10 +243,17 @@ class Desk:
         """Return a fresh ``c_nonce``."""
         return self._nonces.make()
 
-    def credential(self, token: str, configuration: str, subject: int, nonce: str) -> bytes:
+    def revocations(self) -> bytes:
+        """Return the list whose root the issuer published last; an empty one before any was."""
+        found = store.get_list(self._data_dir, self._opened.name, MAX_LIST)
+        return found or credential_file.REVOCATIONS.encode(Revocations(self._home, 0, ()))
+
+    def credential(
+        self, token: str, configuration: str, subject: int, nonce: str, server: str = ""
+    ) -> bytes:
         """Sign the credential of a token for a subject; the same again for the same subject.
 
-        Raises ``Refused``.
+        ``server`` is the origin that the credential names for the list. Raises ``Refused``.
         """
         identifier, secret = _parts(token)
         with self._book.locked(identifier) as offer:
@@ -258,7 +269,7 @@ class Desk:
                     Fault.INVALID_CREDENTIAL_REQUEST, "the credential went to another subject"
                 )
             if not offer.document:
-                offer = self._sign(offer, subject)
+                offer = self._sign(offer, subject, server)
             return offer.document
 
     def require_token(self, token: str) -> None:
@@ -271,9 +282,9 @@ class Desk:
         if offer is None or not good or self._clock() >= offer.token_until:
             raise Refused(Fault.INVALID_TOKEN, "the access token is wrong or ended")
 
-    def _sign(self, offer: Offer, subject: int) -> Offer:
+    def _sign(self, offer: Offer, subject: int, server: str) -> Offer:
         asked = [(Request(subject, int(self._clock())), offer.claims)]
-        issued = self._issue(offer.schema, asked, offer.days)
+        issued = self._issue(offer.schema, asked, offer.days, server)
         number = issued.credential.terms.nonce
         # the document is kept for a holder whose line broke; the claims are in it
         signed = replace(offer, claims={}, subject=subject, number=number, document=issued.document)
@@ -281,14 +292,18 @@ class Desk:
         return signed
 
     def _issue(
-        self, schema: Schema, asked: Sequence[tuple[Request, Mapping[str, ClaimValue]]], days: int
+        self,
+        schema: Schema,
+        asked: Sequence[tuple[Request, Mapping[str, ClaimValue]]],
+        days: int,
+        server: str,
     ) -> kyc_issuer.Issued:
         with self._issuing:
             for attempt in range(_ATTEMPTS):
                 try:
                     self._opened = store.reread(self._opened)
                     self._opened, (issued,) = kyc_issuer.issue(
-                        self._opened, schema, asked, days, today=self._today
+                        self._opened, schema, asked, days, today=self._today, server=server
                     )
                 except KeyLocked:  # the operator issues or revokes meanwhile
                     if attempt == _ATTEMPTS - 1:

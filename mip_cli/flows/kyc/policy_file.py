@@ -1,4 +1,4 @@
-"""Proofs for an app's policy as a file: section 9's with the policy and the other proofs."""
+"""Proofs for a policy as a file: section 9's with the policy and the other proofs."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ from typing import Any
 
 from mip_cli.chain.abi import parse_address
 from mip_cli.chain.predicates import PolicyPresentation, PredicatePresentation
+from mip_cli.crypto import jsontext
+from mip_cli.crypto.claims import LAST_DATE
 from mip_cli.crypto.dates import date_of_day
 from mip_cli.crypto.field import R
 from mip_cli.crypto.policy_app import PARTS
 from mip_cli.crypto.policy_document import AppPolicyText, parse_app_policy
-from mip_cli.flows.kyc import predicate_file
-from mip_cli.flows.kyc.predicate_file import read_day, read_root
+from mip_cli.errors import FileInvalid, MipError
 from mip_cli.flows.passport import proof_file
 from mip_cli.flows.passport.proof_file import ProofFile
 from mip_cli.units import Address
 from mip_cli.zk.proof import Proof, parse_proof
 
+MAX_BYTES = 192 * 1024
+_MAX_DAY = 2_932_896
 _FIELDS = {"policy", "gate", "issuers", "issuers_root", "day", "payload", "parts", "more"}
 
 
@@ -102,7 +105,20 @@ def decode(data: bytes) -> PolicyFile:
 
     The proofs are not verified here; ``ProofInvalid`` says that their points are malformed.
     """
-    return predicate_file.read(data, _FIELDS, "it says nothing of an app's policy", _read)
+    if len(data) > MAX_BYTES:
+        raise FileInvalid(f"the proof file is larger than {MAX_BYTES} bytes")
+    try:
+        document = jsontext.parse(data)
+        if not isinstance(document, dict):
+            raise ValueError("it is not a proof with its bindings")
+        extra = document.pop("credential", None)
+        if not isinstance(extra, dict) or set(extra) != _FIELDS:
+            raise ValueError("it says nothing of a policy")
+        return _read(document, extra)
+    except MipError:
+        raise
+    except (ValueError, TypeError, KeyError) as error:
+        raise FileInvalid(f"the proof file cannot be read: {error}") from error
 
 
 def _read(document: dict[str, Any], extra: dict[str, Any]) -> PolicyFile:
@@ -120,8 +136,8 @@ def _read(document: dict[str, Any], extra: dict[str, Any]) -> PolicyFile:
         payload=_payload(payload),
         gate=parse_address(gate),
         issuers=parse_address(issuers),
-        issuers_root=read_root(extra["issuers_root"]),
-        day=read_day(extra["day"]),
+        issuers_root=_root(extra["issuers_root"]),
+        day=_day(extra["day"]),
         parts=tuple(parts),
         more=tuple(map(_proof, more)),
     )
@@ -139,3 +155,17 @@ def _payload(text: str) -> bytes:
     if len(found) != 32 or text != "0x" + found.hex():
         raise ValueError("payload is malformed")
     return found
+
+
+def _root(value: object) -> int:
+    if not isinstance(value, str) or not value.isascii() or not value[:80].isdigit():
+        raise ValueError("issuers_root must be a decimal number")
+    if str(int(value[:80])) != value or not 0 < int(value) < R:
+        raise ValueError("issuers_root must be a field element other than 0")
+    return int(value)
+
+
+def _day(value: object) -> int:
+    if type(value) is not int or not 0 <= value <= _MAX_DAY or date_of_day(value) > LAST_DATE:
+        raise ValueError("day is out of range")
+    return value

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from mip_cli.chain.abi import checksum
 from mip_cli.crypto.binding import keccak256
 from mip_cli.endpoint import Endpoint, parse_endpoint
+from mip_cli.errors import ConfigInvalid
 from mip_cli.units import Address
 
 TAG = "mip.web/1"
@@ -52,6 +53,17 @@ class WebRequest:
 def origin(url: str) -> str:
     """Return a URL's origin in its one spelling; raise ``ConfigInvalid`` for no URL."""
     return origin_of(parse_endpoint(url, what="the address", example="https://example.org"))
+
+
+def protected_origin(url: str) -> str:
+    """Return the origin of an address; raise ``ValueError`` unless nobody on the way reads it."""
+    try:
+        found = parse_endpoint(url)
+    except ConfigInvalid:
+        raise ValueError("an address in it is malformed") from None
+    if found.authorization is not None or not (found.secure or found.is_local):
+        raise ValueError("an address in it is not protected by https")
+    return origin_of(found)
 
 
 def origin_of(endpoint: Endpoint) -> str:

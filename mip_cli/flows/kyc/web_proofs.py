@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mip_cli.chain.faults import NodeUntrusted
 from mip_cli.chain.predicates import PredicateGate
 from mip_cli.config import Settings
 from mip_cli.crypto.binding import scope_of
 from mip_cli.crypto.plaintext import is_readable
-from mip_cli.crypto.policy_text import PolicyText
+from mip_cli.crypto.policy_document import AppPolicyText
 from mip_cli.errors import AppUntrusted, ProofInvalid, UsageFault, WrongChain
 from mip_cli.flows import connection
-from mip_cli.flows.kyc import kyc_circuit, kyc_issuer, kyc_verify, predicate_file, self_attest
-from mip_cli.flows.kyc.kyc_prove import PolicyConsent
-from mip_cli.flows.kyc.predicate_file import PredicateFile
+from mip_cli.flows.kyc import kyc_circuit, kyc_issuer, kyc_show, kyc_verify, policy_file
+from mip_cli.flows.kyc.kyc_prove import AppConsent
+from mip_cli.flows.kyc.policy_file import PolicyFile
 from mip_cli.flows.kyc.web_app import WebRequest
 from mip_cli.flows.passport.proof_file import MAX_PURPOSE
 from mip_cli.flows.passport.prove import Ask, Clock, Consent
@@ -35,12 +34,10 @@ VALIDITY = 900
 class Terms:
     """What a web service asks of everybody."""
 
-    policy: PolicyText
-    """What a credential must say."""
+    policy: AppPolicyText
+    """What credentials must say, and the level."""
     purpose: str
     """Plain text, hashed into the scope."""
-    level: int
-    """Fewest kinds of key."""
     chain_id: int
     gate: Address
     """The PredicateGate of the deployment whose registries count."""
@@ -55,36 +52,26 @@ class WebAsk:
 
 
 @dataclass(frozen=True)
-class WebConsent:
-    """What the holder was shown of a service that asks."""
-
-    policy_consent: PolicyConsent
-    """What ``kyc_prove.prove`` proves, and nothing else."""
-    own_word: tuple[int, ...]
-    """Accepted issuers that stand for the holder's own word (section 21)."""
-
-
-@dataclass(frozen=True)
 class WebVerified:
     """An answer that holds."""
 
-    file: PredicateFile
+    file: PolicyFile
     own_word: tuple[int, ...]
     """Accepted issuers that stand for the holder's own word (section 21)."""
     development: bool
     """Whether the proof could be forged by anyone: keys of a public seed."""
 
 
-def terms_of(settings: Settings, policy: PolicyText, purpose: str, level: int) -> Terms:
+def terms_of(settings: Settings, policy: AppPolicyText, purpose: str) -> Terms:
     """Return what a service asks on the chain of the settings; raise ``UsageFault``."""
     if not is_readable(purpose) or len(purpose.encode()) > MAX_PURPOSE:
         raise UsageFault(f"a purpose is readable text of at most {MAX_PURPOSE} bytes")
     with connection.connect(settings) as link:
-        gate = link.deployment.address(kyc_circuit.way_of((policy,)).gate)
-        return Terms(policy, purpose, level, link.chain_id, gate)
+        gate = link.deployment.address(kyc_circuit.way_of(policy.parts).gate)
+        return Terms(policy, purpose, link.chain_id, gate)
 
 
-def agree(settings: Settings, asked: WebAsk, progress: Progress) -> WebConsent:
+def agree(settings: Settings, asked: WebAsk, progress: Progress) -> AppConsent:
     """Return what the holder is shown before anything is proved.
 
     Raises ``AppUntrusted`` for a purpose that cannot be shown as it is hashed, ``WrongChain`` when
@@ -98,26 +85,26 @@ def agree(settings: Settings, asked: WebAsk, progress: Progress) -> WebConsent:
         )
     progress.step("asking the chain what the service may ask")
     with connection.connect(settings) as link:
-        gate = link.deployment.address(kyc_circuit.way_of((terms.policy,)).gate)
+        gate = link.deployment.address(kyc_circuit.way_of(terms.policy.parts).gate)
         if (terms.chain_id, terms.gate) != (link.chain_id, gate):
             raise WrongChain(
                 f"the service asks for chain {terms.chain_id} and the gate {terms.gate}, "
                 f"this node serves chain {link.chain_id} with {gate}"
             )
         registry = link.registry.address
-        own_word = self_attest.open_numbers(link, terms.policy.policy)
+        own_word = kyc_show.open_issuers(link, terms.policy.parts)
     app = asked.request.app
     request = Request(
         chain_id=terms.chain_id,
         app=app,
         purpose=terms.purpose,
         payload=asked.request.payload,
-        level=terms.level,
+        level=terms.policy.policy.level,
         scope=scope_of(terms.chain_id, app, terms.purpose),
     )
     ask = Ask(app=app, beneficiary=app, payload=asked.request.payload, validity=VALIDITY)
     consent = Consent(ask, request, registry)
-    return WebConsent(PolicyConsent(consent, terms.policy, gate), own_word)
+    return AppConsent(consent, terms.policy, gate, own_word)
 
 
 def check(
@@ -128,16 +115,16 @@ def check(
     *,
     clock: Clock | None = None,
 ) -> WebVerified:
-    """Check what answers a request: the proof itself, all that it is bound to, and the chain.
+    """Check what answers a request: the proofs themselves, all they are bound to, and the chain.
 
     Raises ``ProofInvalid`` or ``FileInvalid`` for what does not hold, ``ChainRefusal`` with the
     gate's reason, and an ``EnvironmentFault`` when the chain cannot be asked.
     """
-    file = predicate_file.decode(document)
+    file = policy_file.decode(document)
     bound, terms, request = file.bound, asked.terms, asked.request
     expected = {
         "web service": (bound.app, request.app),
-        "request": (bound.payload, request.payload),
+        "request": (file.payload, request.payload),
         "purpose": (bound.purpose, terms.purpose),
         "beneficiary": (bound.beneficiary, request.app),
         "nonce": (bound.nonce, 0),
@@ -149,25 +136,17 @@ def check(
     for name, (found, wanted) in expected.items():
         if found != wanted:
             raise ProofInvalid(f"the proof was made for another {name}")
-    if bound.level < terms.level:
-        raise ProofInvalid(f"the proof shows level {bound.level}, {terms.level} is asked")
+    asked_level = terms.policy.policy.level
+    if bound.level < asked_level:
+        raise ProofInvalid(f"the proof shows level {bound.level}, {asked_level} is asked")
     with connection.connect(settings) as link:
         issuers = kyc_issuer.registry_of(link).address
         if (bound.registry, file.issuers) != (link.registry.address, issuers):
             raise ProofInvalid("the proof was made for other registries")
         offline = kyc_verify.verify_offline(settings, file, progress, clock=clock or link.clock)
         progress.step("asking the gate")
-        answer = PredicateGate(link.rpc, terms.gate).check(
-            request.app,
-            terms.purpose,
-            request.payload,
-            terms.level,
-            terms.policy.policy.commitment,
-            file.presentation,
-        )
-        if answer != bound.nullifier:
-            raise NodeUntrusted("the node answers with another pseudonym than the proof's")
-        own_word = self_attest.open_numbers(link, terms.policy.policy)
+        kyc_verify.require_accepted(link, PredicateGate(link.rpc, terms.gate), file)
+        own_word = kyc_show.open_issuers(link, terms.policy.parts)
     return WebVerified(file, own_word, offline.development)
 
 
