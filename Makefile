@@ -56,10 +56,12 @@ PYTEST := $(BIN)/pytest -q -p no:ape_test -p no:boa_test
 
 .PHONY: test-fast test-laws test-circuits test-contracts test-symbolic test-ape test-integration test-e2e
 test-fast:
-	$(PYTEST) --hypothesis-profile=quick tests/unit tests/property
-# the same laws, on all their examples
+	$(PYTEST) --hypothesis-profile=quick -k "not killed" tests/unit tests/property
+# the same laws on all their examples, and kills at every write
 test-laws:
-	$(PYTEST) -m hypothesis tests/unit tests/property
+	$(PYTEST) tests/property
+	$(PYTEST) -m hypothesis tests/unit
+	$(PYTEST) -k killed tests/unit
 test-circuits:
 	$(PYTEST) tests/circuits
 test-contracts:

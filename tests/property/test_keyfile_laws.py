@@ -23,7 +23,7 @@ from mip_cli.store.keyfile import Unlocked
 from mip_cli.store.secrets_codec import PassportSecrets, PassportStatus, Pseudonym
 from mip_cli.store.slots import NUMBERS, FaceLock, Lock, PeopleLock
 from mip_cli.units import Address, Epoch
-from tests.property.effort import examples
+from tests.property.effort import examples, sample
 
 CHEAP = KdfLimits(8, 64, 2, 2, 8, 128)
 """An internal seam: the commands never pass limits, so files like these are refused there."""
@@ -177,14 +177,15 @@ def test_open__each_byte_changed(sealed):
     ends = [good.index(b'"people"'), good.index(b'"mac"')]
     positions = [*range(long[0]), *range(long[0], ends[0], 17), *range(ends[0], long[1])]
     positions += [*range(long[1], ends[1], 17), *range(ends[1], len(good))]
-    for number, position in enumerate(positions):
+    for number, position in enumerate(sample(positions)):
         bit = 1 << (number % 8)
         refuses(path, good[:position] + bytes([good[position] ^ bit]) + good[position + 1 :])
 
 
 def test_open__cut_at_each_kind_of_place(sealed):
     path, good = sealed
-    for length in {*range(0, 900, 7), len(good) // 2, *range(len(good) - 200, len(good))}:
+    lengths = [*range(0, 900, 7), len(good) // 2, *range(len(good) - 200, len(good))]
+    for length in sample(lengths):
         refuses(path, good[:length])
 
 
