@@ -44,18 +44,26 @@ doctor: setup
 test: setup test-tools test-fast
 	$(MAKE) --no-print-directory -j2 --output-sync=line test-parts test-whole
 test-parts:
-	$(MAKE) --no-print-directory -j1 test-circuits test-contracts test-symbolic test-ape
+	$(MAKE) --no-print-directory -j1 test-laws test-circuits test-contracts test-symbolic test-ape
 test-whole:
 	$(MAKE) --no-print-directory -j1 test-integration test-e2e
 
 .PHONY: test-tools
 test-tools: tests/node/node_modules/.installed
 
-.PHONY: test-fast test-circuits test-contracts test-symbolic test-ape test-integration test-e2e
+# plugins of the contract frameworks cost each start of pytest six seconds
+PYTEST := $(BIN)/pytest -q -p no:ape_test -p no:boa_test
+
+.PHONY: test-fast test-laws test-circuits test-contracts test-symbolic test-ape test-integration test-e2e
 test-fast:
-	$(BIN)/pytest -q tests/unit tests/property
+	$(PYTEST) --hypothesis-profile=quick -k "not killed" tests/unit tests/property
+# the same laws on all their examples, and kills at every write
+test-laws:
+	$(PYTEST) tests/property
+	$(PYTEST) -m hypothesis tests/unit
+	$(PYTEST) -k killed tests/unit
 test-circuits:
-	$(BIN)/pytest -q tests/circuits
+	$(PYTEST) tests/circuits
 test-contracts:
 	$(BIN)/pytest -q tests/contracts
 	# seeded faults that these tests must notice; all of them: make test-mutants
@@ -63,14 +71,14 @@ test-contracts:
 # the arithmetic of delays and thresholds, for every number; one witness for each input
 test-symbolic: build/symbolic/.installed
 	$(BIN)/pytest -q tests/contracts/symbolic/prove.py
-	$(BIN)/pytest -q -rs tests/circuits/uniqueness/prove.py
+	$(PYTEST) -rs tests/circuits/uniqueness/prove.py
 test-ape:
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ape compile --force
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ape test tests/ape
 test-integration: test-tools
-	$(BIN)/pytest -q tests/integration
+	$(PYTEST) tests/integration
 test-e2e:
-	$(BIN)/pytest -q tests/e2e
+	$(PYTEST) tests/e2e
 
 # an hour: each seeded fault must be noticed by the contract tests
 .PHONY: test-mutants

@@ -10,6 +10,7 @@ MAX_DEPTH = 16
 """Objects and lists inside each other; our own documents need 5."""
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_NO_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
 _STEP = {ord("{"): 1, ord("["): 1, ord("}"): -1, ord("]"): -1}
 
 
@@ -20,8 +21,8 @@ def parse(data: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
     JSON crash the interpreter), repeated members, NaN and infinities. Bound the size beforehand.
     """
     depth = deepest = 0
-    for byte in _STRING.sub(b"", data):
-        depth += _STEP.get(byte, 0)
+    for byte in _STRING.sub(b"", data).translate(None, _NO_BRACKETS):
+        depth += _STEP[byte]
         deepest = max(deepest, depth)
     if deepest > max_depth:
         raise ValueError("the JSON is nested too deeply")

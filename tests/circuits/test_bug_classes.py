@@ -18,7 +18,8 @@ from document_lies import LIES as DOCUMENT_LIES
 from forge import CIRCUITS, Built, Forge, build
 from kyc_holders import DATE, KycHolder, claims, typed
 from kyc_lies import LIES as KYC_LIES
-from kyc_lies import other_policies, small_point
+from kyc_lies import other_policies
+from kyc_lies_issuer import small_point
 
 from mip_cli.crypto import babyjubjub as curve
 from mip_cli.crypto import eddsa

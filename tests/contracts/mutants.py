@@ -24,12 +24,19 @@ TABLES = (faults_registry, faults_recovery, faults_archive, faults_credentials, 
 MUTANTS = {name: fault for table in TABLES for name, fault in table.FAULTS.items()}
 QUICK = {name: test for table in TABLES for name, test in table.QUICK.items()}
 
+PARTS = {
+    "registry": ("registry", "registry_keys", "registry_checks"),
+    "recovery": ("recovery", "recovery_requests", "recovery_end"),
+}
+"""Subjects whose tests lie in several files."""
+
 
 def suite_fails(contracts: Path, name: str, only: str) -> bool:
-    """Run one test file, or some tests of it, against a copy of the contracts."""
+    """Run the tests of one subject, or some of them, against a copy of the contracts."""
+    parts = [f"tests/contracts/test_{part}.py" for part in PARTS.get(name, (name,))]
     command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider"]
     result = subprocess.run(
-        [*command, f"tests/contracts/test_{name}.py", "-k", only],
+        [*command, *parts, "-k", only],
         cwd=ROOT,
         env={**os.environ, "MIP_TEST_CONTRACTS": str(contracts)},
         capture_output=True,

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from mip_cli.crypto.policy_text import EXAMPLE_POLICY, EXAMPLE_SCHEMA
-from tests.e2e.conftest import Chain, Device, Result, free_port, new_device, wait_for
+from tests.e2e.chains import Chain, free_port, new_device
+from tests.e2e.devices import Device
+from tests.e2e.process import Result, wait_for
 
 CANARY = "Lovelace-Canary"
 ADULT = {

@@ -19,7 +19,9 @@ from mip_cli.flows.guardian.guardian_files import PART, open_part
 from mip_cli.flows.recovery import recover
 from mip_cli.progress import Silent
 from mip_cli.store import guardianships
-from tests.e2e.conftest import Chain, Device, Holder, Result, Seen, new_device
+from tests.e2e.chains import Chain, new_device
+from tests.e2e.devices import Device, Holder
+from tests.e2e.process import Result, Seen
 
 NAMES = ("ben", "eve", "kim")
 NEW_PASSWORD = f"after {secrets.token_hex(12)}"

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Holder, Result
+from tests.e2e.devices import Holder
+from tests.e2e.process import Result
 
 CANARY = "canary-4711-income"
 

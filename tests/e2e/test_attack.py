@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.e2e.conftest import Device
+from tests.e2e.devices import Device
 
 
 def test_attack__finds_no_way_to_more_than_was_granted(device: Device) -> None:

@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.e2e.conftest import VOTE, Chain, Device, Holder
+from tests.e2e.chains import Chain
+from tests.e2e.devices import VOTE, Device, Holder
 
 
 def png_bomb(path: Path) -> None:

@@ -14,18 +14,9 @@ import pytest
 
 from mip_cli.chain.devnet import Devnet, Node, developer_signer
 from mip_cli.chain.rpc import RpcClient
-from tests.e2e.conftest import (
-    CHECKOUT,
-    Chain,
-    Device,
-    Holder,
-    Process,
-    Proxy,
-    free_port,
-    new_device,
-    new_holder,
-    wait_for,
-)
+from tests.e2e.chains import Chain, Proxy, free_port, new_device
+from tests.e2e.devices import Device, Holder, new_holder
+from tests.e2e.process import CHECKOUT, Process, wait_for
 
 REFUSED_ROOT = "a tree that is too old"
 

@@ -17,7 +17,9 @@ from mip_cli.chain.values import Call
 from mip_cli.crypto.binding import keccak256
 from mip_cli.flows.demo import demo_photos
 from mip_cli.store.journal import FileJournal
-from tests.e2e.conftest import Chain, Device, Holder, Result, new_device, new_holder
+from tests.e2e.chains import Chain, new_device
+from tests.e2e.devices import Device, Holder, new_holder
+from tests.e2e.process import Result
 
 CANARY = "canary-0815-name"
 ACCOUNT = "5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a"

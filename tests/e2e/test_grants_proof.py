@@ -23,15 +23,10 @@ from mip_cli.flows.passport.passport_file import Factors
 from mip_cli.progress import Silent
 from mip_cli.store.journal import FileJournal
 from mip_cli.units import Address
-from tests.e2e.conftest import CHECKOUT, Chain, Holder, Result, new_device, new_holder
-from tests.e2e.test_grants import (
-    CANARY,
-    Institution,
-    card_of,
-    enrolled,
-    institution_on,
-    mip,
-)
+from tests.e2e.chains import Chain, new_device
+from tests.e2e.devices import Holder, new_holder
+from tests.e2e.process import CHECKOUT, Result
+from tests.e2e.test_grants import CANARY, Institution, card_of, enrolled, institution_on, mip
 
 VOTE = ("--app", "PassportVote", "--call", "vote(uint256)", "--arg", "1")
 

@@ -18,20 +18,9 @@ import pytest
 from mip_cli.chain.devnet import Devnet, Node, developer_signer
 from mip_cli.store.journal import FileJournal
 from mip_cli.store.secrets_codec import PassportStatus
-from tests.e2e.conftest import (
-    CHECKOUT,
-    SHARED_MEMORY,
-    STEP_LIMIT,
-    Chain,
-    Device,
-    Holder,
-    Process,
-    Proxy,
-    descendants,
-    free_port,
-    make_device,
-    wait_for,
-)
+from tests.e2e.chains import Chain, Proxy, free_port
+from tests.e2e.devices import Device, Holder, make_device
+from tests.e2e.process import CHECKOUT, SHARED_MEMORY, STEP_LIMIT, Process, descendants, wait_for
 
 KILL_POINTS = [
     ("eth_chainId", False),

@@ -7,7 +7,8 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from tests.e2e.conftest import Chain, Holder, new_device, new_holder
+from tests.e2e.chains import Chain, new_device
+from tests.e2e.devices import Holder, new_holder
 from tests.e2e.kyc_cast import ADULT, CANARY, City, kept, sealed_files
 from tests.e2e.test_grants import card_of, institution_on
 from tests.e2e.test_grants import mip as run

@@ -19,7 +19,9 @@ from mip_cli.flows.passport import proof_file
 from mip_cli.zk import verifier
 from mip_cli.zk.artifacts import load_key
 from mip_cli.zk.proof import parse_proof
-from tests.e2e.conftest import CHECKOUT, Chain, Device, Holder
+from tests.e2e.chains import Chain
+from tests.e2e.devices import Device, Holder
+from tests.e2e.process import CHECKOUT
 
 SOMEBODY = "0x00000000000000000000000000000000DeaDBeef"
 SIGNATURE = "verify(uint256[8],uint256[8])"

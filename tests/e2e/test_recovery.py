@@ -9,18 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import (
-    CLAIM,
-    Device,
-    Holder,
-    Proxy,
-    Result,
-    Seen,
-    new_device,
-    new_holder,
-    running_chain,
-)
+from tests.e2e.chains import Proxy, new_device, running_chain
+from tests.e2e.devices import CLAIM, Device, Holder, new_holder
 from tests.e2e.kyc_cast import City, kept
+from tests.e2e.process import Result, Seen
 from tests.e2e.recovery_cast import NEW_PASSWORD, Cast, read
 from tests.e2e.test_grants import mip as run
 

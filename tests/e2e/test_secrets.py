@@ -10,7 +10,9 @@ from pathlib import Path
 from mip_cli.config import Settings
 from mip_cli.crypto import kdf
 from mip_cli.store import device as device_store
-from tests.e2e.conftest import CLAIM, Chain, Device, Holder, Seen
+from tests.e2e.chains import Chain
+from tests.e2e.devices import CLAIM, Device, Holder
+from tests.e2e.process import Seen
 
 
 def public_values(file: Path) -> dict[str, object]:

@@ -8,17 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import (
-    CLAIM,
-    FACES,
-    VOTE,
-    Chain,
-    Device,
-    Holder,
-    new_device,
-    new_holder,
-    running_chain,
-)
+from tests.e2e.chains import Chain, new_device, running_chain
+from tests.e2e.devices import CLAIM, FACES, VOTE, Device, Holder, new_holder
 
 
 def play(person: Holder) -> None:

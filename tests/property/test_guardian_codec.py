@@ -6,12 +6,13 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mip_cli.crypto.field import R
 from mip_cli.store import guardian_codec
 from mip_cli.store.guardian_codec import GuardianState, Member, OpenInvitation, SetRecord
+from tests.property.effort import examples
 
 labels = st.text(st.characters(codec="utf-8"), min_size=1, max_size=16)
 elements = st.integers(0, R - 1)
@@ -51,14 +52,14 @@ states = st.builds(
 
 
 @given(states)
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_from_document__undoes_to_document(state):
     document = json.loads(json.dumps(guardian_codec.to_document(state)))
     assert guardian_codec.from_document(document) == state
 
 
 @given(records())
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_leaves__puts_each_guardian_in_his_place(record):
     leaves = record.leaves
     assert len(leaves) == 16
@@ -68,7 +69,7 @@ def test_leaves__puts_each_guardian_in_his_place(record):
 
 
 @given(records(), st.data())
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_record__unsound__reverts(record, data):
     member = record.members[0]
     fault = data.draw(
@@ -104,7 +105,7 @@ def test_from_document__another_member__reverts():
 
 
 @given(st.lists(records(), min_size=1, max_size=6))
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_superseded__keeps_the_newest_once(sets):
     state = GuardianState()
     for record in sets:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mip_cli.crypto import aead, jsontext
@@ -23,6 +23,7 @@ from mip_cli.store.keyfile import Unlocked
 from mip_cli.store.secrets_codec import PassportSecrets, PassportStatus, Pseudonym
 from mip_cli.store.slots import NUMBERS, FaceLock, Lock, PeopleLock
 from mip_cli.units import Address, Epoch
+from tests.property.effort import examples, sample
 
 CHEAP = KdfLimits(8, 64, 2, 2, 8, 128)
 """An internal seam: the commands never pass limits, so files like these are refused there."""
@@ -66,7 +67,7 @@ passwords = st.binary(min_size=1, max_size=64)
 
 
 @given(passport_secrets)
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_decode__undoes_encode(secrets):
     assert secrets_codec.decode(secrets_codec.encode(secrets)) == secrets
 
@@ -90,7 +91,7 @@ def open_by(path: Path, kinds: set[Kind], password: bytes, people: PeopleSecret)
 
 
 @given(passport_secrets, passwords, passwords, people_secrets, st.sets(st.sampled_from(Kind)))
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_open__undoes_create_and_update(secrets, password, other, people, kinds):
     """Any two kinds or more open, fewer never do, another password never does."""
     with TemporaryDirectory() as folder:
@@ -114,7 +115,7 @@ def test_open__undoes_create_and_update(secrets, password, other, people, kinds)
     people_secrets,
     st.lists(st.tuples(st.booleans(), st.sampled_from(list(Kind))), max_size=6),
 )
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_update__any_order_of_adding_and_dropping(secrets, people, steps):
     """However slots come and go, any two that are there open, and the payload is never resealed."""
     locks = dict(zip(NUMBERS, locks_of(secrets, b"password", people), strict=True))
@@ -176,19 +177,20 @@ def test_open__each_byte_changed(sealed):
     ends = [good.index(b'"people"'), good.index(b'"mac"')]
     positions = [*range(long[0]), *range(long[0], ends[0], 17), *range(ends[0], long[1])]
     positions += [*range(long[1], ends[1], 17), *range(ends[1], len(good))]
-    for number, position in enumerate(positions):
+    for number, position in enumerate(sample(positions)):
         bit = 1 << (number % 8)
         refuses(path, good[:position] + bytes([good[position] ^ bit]) + good[position + 1 :])
 
 
 def test_open__cut_at_each_kind_of_place(sealed):
     path, good = sealed
-    for length in {*range(0, 900, 7), len(good) // 2, *range(len(good) - 200, len(good))}:
+    lengths = [*range(0, 900, 7), len(good) // 2, *range(len(good) - 200, len(good))]
+    for length in sample(lengths):
         refuses(path, good[:length])
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_open__bytes_swapped_in_and_out(sealed, data):
     path, good = sealed
     start = data.draw(st.integers(0, len(good)))
@@ -200,7 +202,7 @@ def test_open__bytes_swapped_in_and_out(sealed, data):
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_open__noise(sealed, noise):
     refuses(sealed[0], noise)
 
@@ -208,14 +210,14 @@ def test_open__noise(sealed, noise):
 @given(
     st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.lists(inner), max_leaves=9)
 )
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_open__json_of_another_shape(sealed, value):
     refuses(sealed[0], jsontext.canonical(value))
     refuses(sealed[0], jsontext.canonical({"format": "mip.keyfile/2", "slots": value}))
 
 
 @given(st.binary(min_size=32, max_size=32), st.binary(max_size=200), st.binary(max_size=50))
-@settings(max_examples=50, deadline=None)
+@examples(50)
 def test_unseal__undoes_seal(key, plaintext, associated):
     sealed_box = aead.seal(key, plaintext, associated)
     assert aead.unseal(key, sealed_box, associated) == plaintext
@@ -227,7 +229,7 @@ def test_unseal__undoes_seal(key, plaintext, associated):
 
 
 @given(st.text(max_size=40))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_normalize__is_idempotent_and_total(text):
     try:
         once = normalize(text)
@@ -237,7 +239,7 @@ def test_normalize__is_idempotent_and_total(text):
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_parse__raises_only_value_errors(data):
     kind = None
     try:

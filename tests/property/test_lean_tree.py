@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mip_cli.crypto.field import R
 from mip_cli.crypto.lean_tree import LeanTree, MerklePath
 from mip_cli.crypto.poseidon2 import compress
+from tests.property.effort import examples
 
 leaves = st.lists(st.integers(1, R - 1), min_size=1, max_size=24)
 
@@ -20,7 +21,7 @@ def follow(path: MerklePath) -> int:
     return node
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(leaves, st.data())
 def test_update__equals_rebuilding(values: list[int], data: st.DataObject) -> None:
     tree = LeanTree()
@@ -32,7 +33,7 @@ def test_update__equals_rebuilding(values: list[int], data: st.DataObject) -> No
     assert tree.root == LeanTree([*values[:index], fresh, *values[index + 1 :]]).root
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(leaves)
 def test_path__leads_to_the_root(values: list[int]) -> None:
     tree = LeanTree(values)
@@ -42,7 +43,7 @@ def test_path__leads_to_the_root(values: list[int]) -> None:
         assert len([s for s in tree.siblings(index) if s]) == len(path.siblings)
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(leaves, st.integers(1, R - 1))
 def test_path__of_another_leaf_leads_elsewhere(values: list[int], other: int) -> None:
     path = LeanTree(values).path(0)

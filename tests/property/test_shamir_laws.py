@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mip_cli.crypto import shamir
 from mip_cli.crypto.shamir import SharesInconsistent
 from mip_cli.errors import ThresholdNotMet
+from tests.property.effort import examples
 
 secrets = st.binary(min_size=32, max_size=32)
 
@@ -25,14 +26,14 @@ def shared(draw, least=1):
 
 
 @given(shared())
-@settings(max_examples=80, deadline=None)
+@examples(80)
 def test_combine__any_threshold_of_shares_restores(case):
     secret, threshold, shares = case
     assert shamir.combine(threshold, shares) == secret
 
 
 @given(shared(least=2), secrets)
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_combine__one_share_less_fits_every_secret(case, other):
     """Secrecy itself: whatever the secret, some last share would make it of the same others."""
     _, threshold, shares = case
@@ -45,7 +46,7 @@ def test_combine__one_share_less_fits_every_secret(case, other):
 
 
 @given(shared(least=2), st.integers(0, 31), st.integers(1, 255), st.data())
-@settings(max_examples=80, deadline=None)
+@examples(80)
 def test_combine__a_changed_share_is_noticed(case, place, change, data):
     secret, threshold, shares = case
     wrong = data.draw(st.sampled_from(sorted(shares)))
@@ -57,7 +58,7 @@ def test_combine__a_changed_share_is_noticed(case, place, change, data):
 
 
 @given(secrets, st.permutations([0, 1, 2]))
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_share_at__a_share_follows_from_the_secret_and_another(secret, order):
     shares = shamir.split(secret, 2, 3)
     known, wanted, _ = order

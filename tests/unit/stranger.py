@@ -40,7 +40,7 @@ class Host:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
     def say(self, path: str, body: object, status: int = 200, **headers: str) -> str:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()

@@ -44,11 +44,3 @@ def test_verify__development_key_on_a_public_chain__refused(chain_id: int) -> No
     file = replace(_proof(), chain_id=chain_id)
     with pytest.raises(ProofInvalid, match=f"claims chain {chain_id} with development keys"):
         verify.verify_offline(load_settings({}), file, Silent())
-
-
-def test_verify__development_key_on_a_local_chain__is_told() -> None:
-    file = _proof()
-    found = verify.verify_offline(
-        load_settings({}), file, Silent(), clock=lambda: file.deadline - 60
-    )
-    assert (found.development, found.seconds_left) == (True, 60)

@@ -270,7 +270,8 @@ def test_forget__nothing_counted(tmp_path):
 
 
 def test_doctor__says_where_the_device_secret_lies(tmp_path):
-    settings = replace(load_settings({"HOME": str(tmp_path)}), data_dir=tmp_path / "data")
+    # the machine code of the circuits stays where every run finds it: it takes seconds to make
+    settings = replace(load_settings(), data_dir=tmp_path / "data")
 
     def says() -> str:
         checks = doctor.examine(settings, Silent(), chain=False)

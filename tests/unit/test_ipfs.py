@@ -277,10 +277,10 @@ def test_get__time_is_bounded(served: Served) -> None:
     for answer in (served.node.silence, served.node.drip(b"x"), served.node.drip(b"")):
         served.node.faults["block/get"] = answer
         with pytest.raises(NetworkDown, match=r"no full answer within \d"):
-            served.client(timeout=0.5).get(CID)
+            served.client(timeout=0.2).get(CID)
     served.node.faults["block/get"] = served.node.silence
     with pytest.raises(NetworkDown, match=r"no full answer within \d"):
-        served.client(timeout=600, stall=0.3).get(CID)
+        served.client(timeout=600, stall=0.2).get(CID)
 
 
 def test_get__endless_headers_are_cut(served: Served) -> None:
@@ -290,7 +290,7 @@ def test_get__endless_headers_are_cut(served: Served) -> None:
 
     served.node.faults["block/get"] = headers
     with pytest.raises(NetworkDown, match=r"no full answer within \d"):
-        served.client(timeout=0.5).get(CID)
+        served.client(timeout=0.2).get(CID)
 
 
 @pytest.mark.parametrize(

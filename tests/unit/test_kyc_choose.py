@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,9 +38,8 @@ ONE = parse_app_policy(EXAMPLE_POLICY)
 class Cast:
     """An issuer and a wallet."""
 
-    def __init__(self, folder: Path) -> None:
-        city = store.create(folder, "city", "City of Example", b"a password of the city")
-        self.city: Opened = store.settle(city, HOME)
+    def __init__(self, folder: Path, city: Opened) -> None:
+        self.city = store.settle(city, HOME)
         self.wallet = Wallet(folder, "holder", 77)
         self.key = self.city.content.key.public
         self.subject = 1000
@@ -76,8 +76,8 @@ class Cast:
 
 
 @pytest.fixture
-def cast(tmp_path: Path) -> Cast:
-    return Cast(tmp_path)
+def cast(tmp_path: Path, make_city: Callable[[Path], Opened]) -> Cast:
+    return Cast(tmp_path, make_city(tmp_path))
 
 
 def test_fitting_credential__is_found_among_others(cast: Cast) -> None:

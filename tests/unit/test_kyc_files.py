@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mip_cli.chain.abi import checksum
 from mip_cli.crypto.claims import parse_schema
 from mip_cli.crypto.policy_text import EXAMPLE_SCHEMA
 from mip_cli.errors import FileInvalid, UsageFault, WrongSecret
@@ -18,10 +18,10 @@ from mip_cli.flows.kyc import credential_file, kyc_issuer
 from mip_cli.flows.kyc.credential_file import REQUEST, REVOCATIONS, Request, Revocations
 from mip_cli.store import issuers as store
 from mip_cli.store.credentials import Held, Wallet
-from mip_cli.store.issuers import Home, Opened
+from mip_cli.store.issuers import Opened
+from tests.unit.conftest import CITY_HOME as HOME
+from tests.unit.conftest import CITY_PASSWORD as PASSWORD
 
-PASSWORD = b"a password of the city"
-HOME = Home(31337, checksum("0x" + "11" * 20), 7)
 SCHEMA = parse_schema(EXAMPLE_SCHEMA)
 CLAIMS: dict[str, Any] = {"given_name": "Ada", "birth_date": "1990-12-10", "assurance": 3}
 
@@ -31,8 +31,8 @@ def today() -> datetime.date:
 
 
 @pytest.fixture
-def city(tmp_path: Path) -> Opened:
-    return store.settle(store.create(tmp_path, "city", "City of Example", PASSWORD), HOME)
+def city(tmp_path: Path, make_city: Callable[[Path], Opened]) -> Opened:
+    return make_city(tmp_path)
 
 
 def issued(city: Opened, subject: int = 12345) -> tuple[Opened, bytes]:

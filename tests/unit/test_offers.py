@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +13,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from mip_cli.chain.abi import checksum
 from mip_cli.config import Settings, load_settings
 from mip_cli.crypto.claims import parse_schema
 from mip_cli.crypto.policy_text import EXAMPLE_SCHEMA
@@ -22,10 +21,10 @@ from mip_cli.flows.kyc import credential_file, kyc_issuer, offers
 from mip_cli.flows.kyc.credential_file import Request
 from mip_cli.flows.kyc.offers import Desk, Fault, Nonces, Prepared, Refused, configuration_id
 from mip_cli.store import issuers as store
-from mip_cli.store.issuers import Home, Opened
+from mip_cli.store.issuers import Opened
 from mip_cli.store.offers import MAX_WRONG, OfferBook
+from tests.unit.conftest import CITY_PASSWORD as PASSWORD
 
-PASSWORD = b"a password of the city"
 SCHEMA = parse_schema(EXAMPLE_SCHEMA)
 CLAIMS = {"given_name": "Ada", "family_name": "Lovelace-Canary", "birth_date": "1990-12-10"}
 URL = "https://city.example"
@@ -58,11 +57,9 @@ class City:
 
 
 @pytest.fixture
-def city(tmp_path: Path) -> City:
+def city(tmp_path: Path, make_city: Callable[[Path], Opened]) -> City:
     settings = load_settings({"HOME": str(tmp_path), "MIP_DATA_DIR": str(tmp_path / "data")})
-    home = Home(31337, checksum("0x" + "11" * 20), 7)
-    opened = store.settle(store.create(settings.data_dir, "city", "City", PASSWORD), home)
-    return City(settings, opened)
+    return City(settings, make_city(settings.data_dir))
 
 
 def code_of(made: Prepared) -> str:

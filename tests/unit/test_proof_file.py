@@ -11,15 +11,12 @@ from typing import Any
 import pytest
 
 from mip_cli.chain.app import parse_invocation
-from mip_cli.config import load_settings
 from mip_cli.crypto.binding import keccak256
-from mip_cli.crypto.field import P, R
+from mip_cli.crypto.field import R
 from mip_cli.errors import FileInvalid, ProofInvalid, UsageFault
 from mip_cli.flows.passport import proof_file
 from mip_cli.flows.passport.proof_file import AppCall
 from mip_cli.units import Address
-from mip_cli.zk import verifier
-from mip_cli.zk.artifacts import load_key
 
 VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "proof_file.json").read_text())
 CASES = {case["name"]: case for case in VECTORS["cases"]}
@@ -83,18 +80,6 @@ def test_vector__payload_binds_the_function() -> None:
         if file.call is not None:
             call = parse_invocation(file.call.signature, file.call.arguments)
             assert call.payload == file.payload
-
-
-def test_vector__verifies_with_the_pinned_development_key() -> None:
-    key = load_key(load_settings({}), "passport").key
-    file = proof_file.decode(VOTE.encode())
-    verifier.verify(key, file.proof, file.signals)
-    with pytest.raises(ProofInvalid, match="does not verify"):
-        verifier.verify(key, file.proof, replace(file, nonce=1).signals)
-    changed = document()
-    changed["pi_a"][0] = str(int(changed["pi_a"][0]) + P)
-    with pytest.raises(ProofInvalid, match="not canonical"):
-        verifier.verify(key, decode(changed).proof, file.signals)
 
 
 @pytest.mark.parametrize("member", ["pi_a", "pi_b", "pi_c", "protocol", "curve", "mip"])

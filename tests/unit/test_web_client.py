@@ -75,7 +75,7 @@ def test_slow_answers__end(host: Host) -> None:
         return 200, {}, b"{}"
 
     host.replies["/slow"] = wait
-    web = Web(host.url, "the server", timeout=0.5)
+    web = Web(host.url, "the server", timeout=0.2)
     with pytest.raises(NetworkDown, match="no full answer in time"):
         web.get(host.url + "/slow")
     stop.set()

@@ -28,7 +28,7 @@ from mip_cli.crypto.binding import frozen_leaf, revoked_leaf
 from mip_cli.crypto.lean_tree import LeanTree
 from mip_cli.errors import ChainRefusal
 from mip_cli.units import Commitment
-from tests.e2e.conftest import Proxy
+from tests.e2e.chains import Proxy
 from tests.integration.chain.life import PEOPLE, Life
 from tests.integration.conftest import running_chain
 
