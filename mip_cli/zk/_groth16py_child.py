@@ -1,13 +1,14 @@
 """Program of the child process that alone loads groth16py; imports nothing of ours.
 
-Run as a script. Arguments: folder that holds the package, .zkey path, .wtns path. Writes 256
-bytes of proof. The binary cannot be read, so before it is loaded, and its first instruction
-runs, the process gives up what proving does not need:
+Run as a script. Arguments: folder that holds the package, .zkey path, .wtns path; both files are
+``/proc/self/fd/N``, anonymous memory. Writes 256 bytes of proof. The binary cannot be read, so
+before it is loaded, and its first instruction runs, the process gives up what proving does not
+need:
 
 - by an allow list of system calls: writing files, network, other processes and their memory,
   device control, asynchronous input and output;
-- by Landlock: opening any file but the key, the witness (anonymous memory, which has no path),
-  the package and the libraries of Python and the system. ``prove_wtns`` opens the witness
+- by Landlock: opening any file but the key and the witness (anonymous memory, which has no
+  path), the package and the libraries of Python and the system. ``prove_wtns`` opens the witness
   itself, so open cannot be forbidden outright.
 
 A kernel without Landlock (before 5.13, or switched off) leaves the second out: the binary can
@@ -143,7 +144,7 @@ def main() -> None:
     sys.path.remove(folder)
     if spec is None or spec.loader is None:
         raise ImportError("groth16py")
-    confine(os.path.join(folder, "groth16py"), zkey)
+    confine(os.path.join(folder, "groth16py"))
     module = importlib.util.module_from_spec(spec)
     sys.modules["groth16py"] = module
     spec.loader.exec_module(module)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from mip_cli.errors import FileInvalid
 
@@ -44,9 +44,9 @@ def section(sections: Mapping[int, memoryview], number: int) -> memoryview:
         raise FileInvalid(f"the file has no section {number}") from error
 
 
-def build(magic: bytes, version: int, sections: list[tuple[int, bytes]]) -> bytes:
+def build(magic: bytes, version: int, sections: Sequence[tuple[int, bytes | memoryview]]) -> bytes:
     """Join sections, in the order given, into a file."""
-    parts = [magic, struct.pack("<II", version, len(sections))]
+    parts: list[bytes | memoryview] = [magic, struct.pack("<II", version, len(sections))]
     for number, body in sections:
         parts += [struct.pack("<IQ", number, len(body)), body]
     return b"".join(parts)

@@ -8,7 +8,9 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mip_cli.errors import EnvironmentFault, ToolMissing
@@ -17,47 +19,75 @@ _MINIMAL = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/nonexistent"}
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  a tmpfs; our folder in it has mode 0700
 
 
-def run(
-    command: Sequence[str | Path],
-    *,
-    timeout: float,
-    stdin: bytes = b"",
-    cwd: Path | None = None,
-    extra_env: Mapping[str, str] | None = None,
-    pass_fds: Sequence[int] = (),
-    quiet: bool = False,
-) -> bytes:
-    """Run a program to its end and return its standard output.
+@dataclass(frozen=True)
+class Program:
+    """A program to run: its environment holds nothing of ours."""
 
-    The environment holds nothing of ours; the program and all it started are killed when time
-    is over (seconds) or we are interrupted. Raises ``ToolMissing`` when it cannot be started and
-    ``EnvironmentFault`` with the end of its output when it fails; ``quiet`` leaves that out, for
-    programs that hold secrets.
-    """
-    name = Path(command[0]).name
-    try:
-        process = subprocess.Popen(
-            [str(part) for part in command],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=cwd,
-            env=_MINIMAL | dict(extra_env or {}),
-            start_new_session=True,
-            pass_fds=tuple(pass_fds),
-        )
-    except OSError as error:
-        raise ToolMissing(f"cannot start {name}: {error.strerror}") from error
-    with process:
+    command: Sequence[str | Path]
+    stdin: bytes = b""
+    cwd: Path | None = None
+    extra_env: Mapping[str, str] = field(default_factory=dict)
+    pass_fds: Sequence[int] = ()
+    quiet: bool = False
+    """Leave its output out of errors: for programs that hold secrets."""
+
+    @property
+    def name(self) -> str:
+        """Name of the program without its folder."""
+        return Path(self.command[0]).name
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start it in a session of its own; raises ``ToolMissing`` when that cannot be."""
         try:
-            out, err = process.communicate(stdin, timeout=timeout)
-        except subprocess.TimeoutExpired as error:
-            raise EnvironmentFault(f"{name} did not finish within {timeout:.0f} s") from error
-        finally:
-            _kill_group(process)
+            return subprocess.Popen(
+                [str(part) for part in self.command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                cwd=self.cwd,
+                env=_MINIMAL | dict(self.extra_env),
+                start_new_session=True,
+                pass_fds=tuple(self.pass_fds),
+            )
+        except OSError as error:
+            raise ToolMissing(f"cannot start {self.name}: {error.strerror}") from error
+
+
+def run(program: Program, *, timeout: float) -> bytes:
+    """Run a program to its end and return its standard output, as ``run_together`` does."""
+    return run_together([program], timeout=timeout)[0]
+
+
+def run_together(programs: Sequence[Program], *, timeout: float) -> list[bytes]:
+    """Run programs beside each other and return the standard output of each.
+
+    The programs and all they started are killed when time is over (seconds), when one of them
+    fails, or when we are interrupted. Raises ``ToolMissing`` when one cannot be started and
+    ``EnvironmentFault`` with the end of its output when it fails.
+    """
+    deadline = time.monotonic() + timeout
+    with contextlib.ExitStack() as stack:
+        processes = []
+        for program in programs:
+            process = stack.enter_context(program.start())
+            stack.callback(_kill_group, process)
+            processes.append(process)
+        return [
+            _finish(program, process, deadline - time.monotonic(), timeout)
+            for program, process in zip(programs, processes, strict=True)
+        ]
+
+
+def _finish(
+    program: Program, process: subprocess.Popen[bytes], left: float, timeout: float
+) -> bytes:
+    try:
+        out, err = process.communicate(program.stdin, timeout=max(left, 0))
+    except subprocess.TimeoutExpired as error:
+        raise EnvironmentFault(f"{program.name} did not finish within {timeout:.0f} s") from error
     if process.returncode != 0:
-        said = "" if quiet else ": " + (out + err).decode(errors="replace").strip()[-600:]
-        raise EnvironmentFault(f"{name} failed with status {process.returncode}{said}")
+        said = "" if program.quiet else ": " + (out + err).decode(errors="replace").strip()[-600:]
+        raise EnvironmentFault(f"{program.name} failed with status {process.returncode}{said}")
     return out
 
 

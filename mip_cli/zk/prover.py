@@ -1,13 +1,15 @@
 """Groth16 provers behind one interface, and the only way a proof leaves this package.
 
 ``make_proof`` re-randomises what a back end returns, so that a dishonest one cannot hide a secret
-in it, and verifies the result.
+in it and one that does not blind its proofs tells nothing by them, and verifies the result.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
+import os
 import platform
 import secrets
 import shutil
@@ -20,7 +22,7 @@ from typing import Protocol
 from mip_cli.config import Settings
 from mip_cli.crypto.field import R
 from mip_cli.errors import EnvironmentFault, ProofInvalid, ToolMissing, UsageFault
-from mip_cli.zk import child, verifier
+from mip_cli.zk import child, halves, verifier
 from mip_cli.zk.bn128 import G1, G2, Curve, from_montgomery, to_montgomery
 from mip_cli.zk.proof import Proof, from_evm_words, parse_proof
 from mip_cli.zk.verifying_key import VerifyingKey
@@ -46,7 +48,10 @@ class Prover(Protocol):
         """Tell whether the back end can run here."""
 
     def prove(self, zkey: Path, wtns: bytes) -> Proof:
-        """Prove; raises ``EnvironmentFault`` when the back end fails."""
+        """Prove; raises ``EnvironmentFault`` when the back end fails.
+
+        The proof need not be blinded: it may tell of the witness.
+        """
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,10 @@ class Rapidsnark:
 
 @dataclass(frozen=True)
 class Groth16py:
-    """arkworks from the wheel ``groth16py`` (extra ``fast``), confined to a child process."""
+    """arkworks from the wheel ``groth16py`` (extra ``fast``), confined to child processes.
+
+    It uses one core. Where there are two, two children make a proof from the halves of the key.
+    """
 
     name: str = "groth16py"
 
@@ -79,25 +87,43 @@ class Groth16py:
         return confines and importlib.util.find_spec("groth16py") is not None
 
     def prove(self, zkey: Path, wtns: bytes) -> Proof:
-        """Prove in a child that sees the key, the witness and nothing else."""
-        spec = importlib.util.find_spec("groth16py")
-        if spec is None or spec.origin is None:
-            raise ToolMissing("groth16py is not installed", hint="pip install 'mip[fast]'")
-        folder = Path(spec.origin).parent.parent
-        with child.secret_descriptor(wtns) as descriptor:
-            wtns_path = f"/proc/self/fd/{descriptor}"
-            out = child.run(
-                [sys.executable, "-I", "-S", _CHILD, folder, zkey.absolute(), wtns_path],
-                timeout=TIMEOUT,
-                cwd=Path("/"),
-                extra_env={"RAYON_NUM_THREADS": "1"},
-                pass_fds=[descriptor],
-                quiet=True,
-            )
-        if len(out) != _PROOF_BYTES:
-            raise EnvironmentFault("groth16py returned no proof")
-        words = (out[i : i + 32] for i in range(0, _PROOF_BYTES, 32))
-        return from_evm_words([int.from_bytes(word, "big") for word in words])
+        """Prove in children that see the key, the witness and nothing else."""
+        keys = [zkey.read_bytes()]
+        if len(os.sched_getaffinity(0)) > 1:
+            keys = [*halves.split(keys[0])]
+        with contextlib.ExitStack() as stack:
+            # each child has a key and a witness of its own: they share no descriptor
+            programs = [
+                _groth16py_program(
+                    stack.enter_context(child.secret_descriptor(key)),
+                    stack.enter_context(child.secret_descriptor(wtns)),
+                )
+                for key in keys
+            ]
+            proofs = [_proof_of(out) for out in child.run_together(programs, timeout=TIMEOUT)]
+        return halves.join(*proofs) if len(proofs) > 1 else proofs[0]
+
+
+def _groth16py_program(key: int, witness: int) -> child.Program:
+    spec = importlib.util.find_spec("groth16py")
+    if spec is None or spec.origin is None:
+        raise ToolMissing("groth16py is not installed", hint="pip install 'mip[fast]'")
+    folder = Path(spec.origin).parent.parent
+    paths = [f"/proc/self/fd/{descriptor}" for descriptor in (key, witness)]
+    return child.Program(
+        [sys.executable, "-I", "-S", _CHILD, folder, *paths],
+        cwd=Path("/"),
+        extra_env={"RAYON_NUM_THREADS": "1"},
+        pass_fds=[key, witness],
+        quiet=True,
+    )
+
+
+def _proof_of(out: bytes) -> Proof:
+    if len(out) != _PROOF_BYTES:
+        raise EnvironmentFault("groth16py returned no proof")
+    words = (out[i : i + 32] for i in range(0, _PROOF_BYTES, 32))
+    return from_evm_words([int.from_bytes(word, "big") for word in words])
 
 
 @dataclass(frozen=True)
@@ -124,7 +150,8 @@ class Snarkjs:
         command = self._command()
         if command is None:
             raise ToolMissing("snarkjs is not installed", hint="run `make setup`")
-        return child.run([*command, *arguments], timeout=TIMEOUT, cwd=cwd, stdin=stdin)
+        program = child.Program([*command, *arguments], cwd=cwd, stdin=stdin)
+        return child.run(program, timeout=TIMEOUT)
 
     def prove(self, zkey: Path, wtns: bytes) -> Proof:
         """Prove through files in a private folder."""
@@ -138,13 +165,13 @@ def _prove_by_files(command: Sequence[str | Path], zkey: Path, wtns: bytes) -> P
     # the witness is a file without a name: a kill leaves nothing behind
     with child.secret_folder() as folder, child.secret_descriptor(wtns) as witness:
         proof = folder / "proof.json"
-        child.run(
+        program = child.Program(
             [*command, zkey.absolute(), f"/proc/self/fd/{witness}", proof, folder / "public.json"],
-            timeout=TIMEOUT,
             cwd=folder,
             pass_fds=[witness],
             quiet=True,
         )
+        child.run(program, timeout=TIMEOUT)
         try:
             document = json.loads(proof.read_bytes())
         except (OSError, ValueError) as error:
@@ -204,7 +231,8 @@ def make_proof(
 def rerandomise(curve: Curve, key: VerifyingKey, proof: Proof) -> Proof:
     """Return another proof of the same statement, uniform among all: A/r, rB + rs delta, C + sA.
 
-    A back end chooses the randomness of its proof and could hide secrets there; this removes it.
+    A back end chooses the randomness of its proof and could hide secrets there, or uses none
+    (``halves``); the result depends on neither.
     """
     r, s = (1 + secrets.randbelow(R - 1) for _ in range(2))
     a, c = (b"".join(to_montgomery(x) for x in point) for point in (proof.a, proof.c))

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from mip_cli.config import Settings, load_settings
 from mip_cli.crypto.archive_keys import ArchiveKey
+from mip_cli.crypto.kdf import KdfParams
 from mip_cli.errors import EnvironmentFault, FileInvalid, KeyLocked, MipError, UsageFault
 from mip_cli.flows.archive import archive_records
 from mip_cli.flows.kyc import keeping, kyc_held
@@ -31,7 +32,7 @@ from mip_cli.store.credentials import FaceOpening, Held
 from mip_cli.store.keyfile import Unlocked
 from mip_cli.store.slots import PasswordLock
 from tests.unit.archive_support import Killer, reader, run_killed
-from tests.unit.test_keyfile import DEVICE, PEOPLE, KdfParams, all_locks, passport_secrets
+from tests.unit.keyfile.conftest import DEVICE, PEOPLE, all_locks, passport_secrets
 
 CANARY = "Lovelace-Canary"
 DOCUMENT = f'{{"claims": "{CANARY}"}}'.encode()

@@ -15,6 +15,7 @@ import pytest
 import mip_cli.zk
 from mip_cli.errors import EnvironmentFault, ToolMissing
 from mip_cli.zk import child
+from mip_cli.zk.child import Program
 
 CHILD = Path(mip_cli.zk.__file__).with_name("_groth16py_child.py")
 
@@ -128,7 +129,7 @@ def test_confined__everything_else__reverts(action: str, tmp_path: Path) -> None
 def test_run__passes_nothing_of_our_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIP_CANARY", "secret")
     monkeypatch.setenv("LD_PRELOAD", "")
-    out = child.run(["/usr/bin/env"], timeout=10)
+    out = child.run(Program(["/usr/bin/env"]), timeout=10)
     assert b"CANARY" not in out
     assert b"LD_PRELOAD" not in out
 
@@ -139,7 +140,7 @@ def test_run__passes_no_descriptors() -> None:
     os.close(null)
     os.set_inheritable(inherited, True)
     try:
-        out = child.run(["/bin/ls", "/proc/self/fd"], timeout=10)
+        out = child.run(Program(["/bin/ls", "/proc/self/fd"]), timeout=10)
     finally:
         os.close(inherited)
     assert str(inherited).encode() not in out.split()
@@ -151,25 +152,38 @@ def test_run__kills_what_the_program_started(tmp_path: Path) -> None:
     script.write_text(f"(sleep 1; touch {mark}) &\nsleep 60\n")
     start = time.monotonic()
     with pytest.raises(EnvironmentFault, match="did not finish"):
-        child.run(["/bin/sh", script], timeout=0.2)
+        child.run(Program(["/bin/sh", script]), timeout=0.2)
     assert time.monotonic() - start < 5
+    time.sleep(1.2)
+    assert not mark.exists()
+
+
+def test_run_together__gives_each_output_and_ends_all_when_one_fails(tmp_path: Path) -> None:
+    both = [Program(["/bin/echo", word]) for word in ("one", "two")]
+    assert child.run_together(both, timeout=10) == [b"one\n", b"two\n"]
+    mark = tmp_path / "mark"
+    slow = Program(["/bin/sh", "-c", f"sleep 1; touch {mark}"])
+    with pytest.raises(EnvironmentFault, match="false failed with status 1"):
+        child.run_together([Program(["/bin/false"]), slow], timeout=10)
+    with pytest.raises(ToolMissing, match="cannot start absent"):
+        child.run_together([slow, Program([tmp_path / "absent"])], timeout=10)
     time.sleep(1.2)
     assert not mark.exists()
 
 
 def test_run__failure_and_absence__reverts(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentFault, match="status 1"):
-        child.run(["/bin/false"], timeout=10)
+        child.run(Program(["/bin/false"]), timeout=10)
     with pytest.raises(ToolMissing, match="cannot start"):
-        child.run([tmp_path / "absent"], timeout=10)
+        child.run(Program([tmp_path / "absent"]), timeout=10)
 
 
 def test_run__quiet_failure_shows_no_output() -> None:
     script = "echo canary; echo canary >&2; exit 3"
     with pytest.raises(EnvironmentFault, match="status 3: canary\ncanary"):
-        child.run(["/bin/sh", "-c", script], timeout=10)
+        child.run(Program(["/bin/sh", "-c", script]), timeout=10)
     with pytest.raises(EnvironmentFault) as refused:
-        child.run(["/bin/sh", "-c", script], timeout=10, quiet=True)
+        child.run(Program(["/bin/sh", "-c", script], quiet=True), timeout=10)
     assert "canary" not in str(refused.value)
 
 
