@@ -81,6 +81,11 @@ class Memory:
         self._stop.set()
         self._thread.join()
 
+    @property
+    def most(self) -> float:
+        """MiB of all together, and no less than what one of them had between two looks."""
+        return max(self.largest, self.together)
+
     def _watch(self) -> None:
         while not self._stop.wait(0.004):
             found = list(_family(self._pid, _command(self._pid) if not self._itself else b""))

@@ -202,7 +202,7 @@ class _Gates:
         }
         with Memory(os.getpid(), itself=False) as memory:
             self._prove(witness)
-        figures[f"{name}_rss_mib"] = memory.largest
+        figures[f"{name}_rss_mib"] = memory.most
         return figures
 
     def _prove(self, witness: PredicateWitness) -> tuple[Proof, tuple[int, ...]]:

@@ -81,7 +81,7 @@ def _prover(prover: Prover, circuit: CircuitArtifacts, wtns: bytes) -> Figures:
     figures = {f"prove.{prover.name}.seconds": median_seconds(runs, once)}
     with Memory(os.getpid(), itself=False) as memory:
         once()
-    figures[f"prove.{prover.name}.rss_mib"] = memory.largest
+    figures[f"prove.{prover.name}.rss_mib"] = memory.most
     return figures
 
 
