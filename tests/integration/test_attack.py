@@ -7,10 +7,13 @@ from dataclasses import replace
 
 import pytest
 
+from mip_cli.chain.abi import selector
+from mip_cli.chain.grants import GrantState, PermissionGrants
+from mip_cli.chain.presentations import PRESENTATION
 from mip_cli.config import load_settings
-from mip_cli.errors import CheckFailed
+from mip_cli.errors import CheckFailed, UsageFault
 from mip_cli.flows import attack
-from mip_cli.flows.attack.hoard import Hoard
+from mip_cli.flows.attack.hoard import Hoard, Transaction
 from mip_cli.flows.attack.model import Theft
 from mip_cli.flows.attack.stage import played
 from mip_cli.progress import Silent
@@ -48,6 +51,13 @@ def at(hoard: Hoard, **moments: str) -> Hoard:
     return replace(hoard, moments={**hoard.moments, **found})
 
 
+def revocation(theft: Theft) -> Transaction:
+    """The holder's revocation of the broker's grant: a proof that is really for that act."""
+    wanted = selector(f"revoke(address,bytes32,bytes32,{PRESENTATION})")
+    of_broker = theft.hoard.about(theft.broker.pseudonym)
+    return next(one for one in of_broker if one.data.startswith(wanted))
+
+
 def opened_doors(theft: Theft) -> dict[str, Theft]:
     """For each route a world in which it must succeed, since something that protects is missing."""
     bank, clinic, hoard = theft.bank, theft.clinic, theft.hoard
@@ -57,6 +67,8 @@ def opened_doors(theft: Theft) -> dict[str, Theft]:
     broken = replace(theft.victims, verify=lambda _: None, verify_older_copy=lambda: None)
     deaf = replace(broken, open_clinic=lambda _: None, read_clinic=lambda _: None)
     read = theft.marks.granted
+    # an account without code takes every call: a contract that asks nothing
+    asks_nothing = replace(bank, issued=replace(bank.issued, to=bank.account.address))
     return {
         "other-category": thief,
         "thieves-together": thief,
@@ -80,41 +92,88 @@ def opened_doors(theft: Theft) -> dict[str, Theft]:
         "raise-level": replace(theft, bank=whole),
         "use-after-revocation": replace(theft, broker=bank),
         "use-after-void": replace(theft, sleeper=bank),
+        "replay": replace(theft, bank=asks_nothing),
+        "altered-in-flight": replace(theft, bank=asks_nothing),
+        "proof-elsewhere": replace(theft, bank=replace(bank, issued=revocation(theft))),
         "link-two-grants": replace(theft, clinic=theft.broker),
         "link-enrolment": replace(theft, enrolment=bank.issued),
         "link-bundles": replace(theft, clinic=bank),
     }
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "other-category",
-        "thieves-together",
-        "key-of-another",
-        "manifest-of-another",
-        "never-granted",
-        "members-left-out",
-        "keys-across-epochs",
-        "old-manifest-after-eager",
-        "erased-record",
-        "sizes",
-        "rollback-store",
-        "rollback-all",
-        "swapped-blocks",
-        "forged-bundle",
-        "use-of-another",
-        "raise-level",
-        "use-after-revocation",
-        "use-after-void",
-        "link-two-grants",
-        "link-enrolment",
-        "link-bundles",
-    ],
+DOORS = (
+    "other-category",
+    "thieves-together",
+    "key-of-another",
+    "manifest-of-another",
+    "never-granted",
+    "members-left-out",
+    "keys-across-epochs",
+    "old-manifest-after-eager",
+    "erased-record",
+    "sizes",
+    "rollback-store",
+    "rollback-all",
+    "swapped-blocks",
+    "forged-bundle",
+    "use-of-another",
+    "raise-level",
+    "use-after-revocation",
+    "use-after-void",
+    "replay",
+    "altered-in-flight",
+    "proof-elsewhere",
+    "link-two-grants",
+    "link-enrolment",
+    "link-bundles",
 )
+
+
+@pytest.mark.parametrize("name", DOORS)
 def test_route__with_the_door_open__is_a_breach(theft: Theft, name: str) -> None:
     found = BY_NAME[name].attempt(opened_doors(theft)[name])
     assert found.succeeded, found.detail
+
+
+def test_expiry_route__where_the_contract_stops_too_late__is_a_breach(
+    theft: Theft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    route = BY_NAME["use-after-expiry"]
+    assert "expired" in route.attempt(theft).detail
+    told = PermissionGrants.grant_of
+
+    def earlier(grants: PermissionGrants, pseudonym: int, category: str) -> GrantState:
+        state = told(grants, pseudonym, category)
+        return replace(state, expires=state.expires - 10)
+
+    monkeypatch.setattr(PermissionGrants, "grant_of", earlier)
+    assert route.attempt(theft).succeeded
+
+
+def deny(*_: object) -> None:
+    raise UsageFault("no")
+
+
+@pytest.mark.parametrize(
+    ("name", "victim"),
+    [
+        ("forged-bundle", "open_clinic"),
+        ("rollback-store", "verify"),
+        ("rollback-all", "verify"),
+        ("swapped-blocks", "read_clinic"),
+    ],
+)
+def test_route__whose_victim_refuses_the_honest_too__proves_nothing(
+    theft: Theft, name: str, victim: str
+) -> None:
+    with pytest.raises(CheckFailed, match="a refusal proves nothing: no"):
+        BY_NAME[name].attempt(replace(theft, victims=replace(theft.victims, **{victim: deny})))
+
+
+def test_every_route_that_must_be_closed__has_a_door_that_was_opened() -> None:
+    with_limit = {route.name for route in attack.ROUTES if route.limit}
+    tested = {*DOORS, "use-after-expiry"}
+    assert tested == set(BY_NAME) - with_limit
 
 
 def test_try_all__where_nothing_works__says_so(theft: Theft) -> None:

@@ -18,7 +18,7 @@ from mip_cli.crypto.binding import word
 from mip_cli.errors import ChainRefusal, CheckFailed, MipError
 from mip_cli.flows import connection
 from mip_cli.flows.attack.hoard import SELECTOR, Transaction
-from mip_cli.flows.attack.model import Grantee, Outcome, Route, Theft
+from mip_cli.flows.attack.model import Grantee, Outcome, Route, Theft, honest
 from mip_cli.flows.connection import Connection
 
 ACCESS = b"\x01" * 32  # any word
@@ -189,7 +189,9 @@ def _elsewhere(theft: Theft) -> Outcome:
 
 def _forged_bundle(theft: Theft) -> Outcome:
     """Send the clinic a bundle of one's own making, signed with one's own key."""
-    genuine = grant_bundle.FORM.decode(theft.clinic.bundles[-1])
+    victims, own_bundle = theft.victims, theft.clinic.bundles[-1]
+    honest("the clinic's own bundle", lambda: victims.open_clinic(own_bundle))
+    genuine = grant_bundle.FORM.decode(own_bundle)
     own = grant_signing.random_keys()
     receipt = replace(genuine.receipt, bundle_key=own.public)
     forged = replace(genuine, receipt=receipt, signature=b"", encapsulated=None, wrapped=None)
@@ -199,7 +201,7 @@ def _forged_bundle(theft: Theft) -> Outcome:
     outcomes = []
     for bundle in (sealed, stale):
         try:
-            theft.victims.open_clinic(grant_bundle.FORM.encode(bundle))
+            victims.open_clinic(grant_bundle.FORM.encode(bundle))
         except MipError as error:
             outcomes.append(Outcome(False, f"refused: {error.message}"))
         else:

@@ -9,6 +9,7 @@ from mip_cli.chain.keys import Signer
 from mip_cli.config import Settings
 from mip_cli.crypto.cid import Link
 from mip_cli.crypto.grant_kem import KemKeys
+from mip_cli.errors import CheckFailed, MipError
 from mip_cli.flows.attack.hoard import Hoard, Transaction
 from mip_cli.flows.attack.keyring import Keyring
 
@@ -148,3 +149,16 @@ class Tried:
     def is_breach(self) -> bool:
         """Whether the attacker got what no text says he can get."""
         return self.succeeded and self.limit is None
+
+
+def honest(what: str, act: Callable[[], object]) -> None:
+    """Do what the honest do by the means of an attempt: else its refusal says nothing.
+
+    Raises ``CheckFailed`` when even that is refused.
+    """
+    try:
+        act()
+    except MipError as error:
+        raise CheckFailed(
+            f"{what} is refused, so that a refusal proves nothing: {error.message}"
+        ) from error

@@ -10,7 +10,7 @@ from mip_cli.crypto.cid import Link
 from mip_cli.errors import MipError
 from mip_cli.flows.attack.hoard import flip
 from mip_cli.flows.attack.keyring import Keyring
-from mip_cli.flows.attack.model import Grantee, Outcome, Route, Theft
+from mip_cli.flows.attack.model import Grantee, Outcome, Route, Theft, honest
 
 
 def keyring_of(theft: Theft, *thieves: Grantee) -> Keyring:
@@ -149,17 +149,25 @@ def _tried(act: Callable[[], object]) -> Outcome:
     return Outcome(True, "accepted")
 
 
+def _present_verifies(theft: Theft) -> None:
+    present = theft.hoard.at("erased")
+    honest("the archive as it is", lambda: theft.victims.verify(present))
+
+
 def _roll_back_store(theft: Theft) -> Outcome:
+    _present_verifies(theft)
     return _tried(lambda: theft.victims.verify(theft.hoard.at("granted")))
 
 
 def _roll_back_all(theft: Theft) -> Outcome:
+    _present_verifies(theft)
     return _tried(theft.victims.verify_older_copy)
 
 
 def _swap_blocks(theft: Theft) -> Outcome:
     """Put finance where the clinic looks for health, and change one bit."""
     blocks = theft.hoard.at("granted")
+    honest("the clinic's own store", lambda: theft.victims.read_clinic(blocks))
     wrong = dict(blocks)
     for view in _views(theft.clinic) & set(blocks):
         wrong[view] = next(data for link, data in blocks.items() if link in _views(theft.bank))
