@@ -49,10 +49,13 @@ schema_published_at: public(HashMap[uint256, uint256])  # schema id => Unix time
 @deploy
 def __init__(hasher: address):
     """
+    @dev Number 0 is nobody's from the start: no one can be first to take it, and a list of issuers
+         that was left zero accepts no one.
     @param hasher The generated Poseidon2 contract.
     """
     poseidon2.__init__(hasher)
     root_window.__init__()
+    root_window._packed |= 1  # number 0 is taken, by nobody
 
 
 @external

@@ -387,7 +387,7 @@ def _swap(
     @dev Every replacement voids older roots.
     """
     packed: uint256 = root_window._packed
-    size: uint256 = packed & root_window._MASK
+    size: uint256 = packed & root_window._SIZE_MASK
     root_window._advance(
         packed,
         lean_tree._replace(size, root_window._root, index, old_leaf, new_leaf, siblings),

@@ -20,7 +20,8 @@ ADVANCE: constant(bytes32) = keccak256("advance(address,bytes32)")
 
 REGISTRY: public(immutable(IPassportRegistry))
 
-epoch_of: public(HashMap[uint256, uint256])  # by nullifier
+# by nullifier; free of the lock, which saves its reading: it is one word, and written last
+epoch_of: reentrant(public(HashMap[uint256, uint256]))
 
 
 @deploy

@@ -24,7 +24,6 @@ KEY_Y: public(constant(uint256)) = (
     11091527002531092738281687662763684029227746497784790117002550641363719231150
 )
 NAME: constant(String[96]) = "self-attested: holders say so themselves"
-NOBODY: constant(String[96]) = "nobody: number 0 is not used"
 
 ISSUERS: public(immutable(IIssuerRegistry))
 NUMBER: public(immutable(uint256))
@@ -33,13 +32,10 @@ NUMBER: public(immutable(uint256))
 @deploy
 def __init__(issuers: address):
     """
-    @dev Number 0 is left to nobody: a list of issuers that was left zero then accepts no one.
+    @dev Whoever registers before it, the same key included, only has another number.
     @param issuers The IssuerRegistry to register with.
     """
     assert issuers.is_contract, "issuers: self-attestation without a registry"
     registry: IIssuerRegistry = IIssuerRegistry(issuers)
-    if staticcall registry.size() == 0:
-        nobody: uint256 = extcall registry.register(KEY_X, KEY_Y, NOBODY)
-        extcall registry.suspend(nobody)
     NUMBER = extcall registry.register(KEY_X, KEY_Y, NAME)
     ISSUERS = registry

@@ -88,7 +88,7 @@ def enroll_batch(enrollments: DynArray[IPassportRegistry.Enrollment, 64]) -> uin
     """
     separator: bytes32 = eip712._domain_separator()
     packed: uint256 = root_window._packed
-    size: uint256 = packed & root_window._MASK
+    size: uint256 = packed & root_window._SIZE_MASK
     leaves: DynArray[uint256, 64] = []
     for entry: IPassportRegistry.Enrollment in enrollments:
         key: bytes32 = passports._key(entry.identity_commitment, entry.anchor)
@@ -137,7 +137,7 @@ def _enroll_one(
     key: bytes32 = passports._key(identity_commitment, anchor)
     assert passports._records[key] == 0, "registry: passport is already enrolled"
     packed: uint256 = root_window._packed
-    size: uint256 = packed & root_window._MASK
+    size: uint256 = packed & root_window._SIZE_MASK
     leaf: uint256 = passports._add(
         key, identity_commitment, anchor, keys_root, guardian_commitment, size
     )

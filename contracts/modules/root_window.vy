@@ -23,8 +23,17 @@ GRACE: public(constant(uint256)) = 120  # seconds
 
 RING: constant(uint256) = 5  # closing roots kept; their ends fill the packed word
 
-# size | changed_at << 32 | head << 64 | end[i] << (96 + 32 i)
-# times are Unix seconds: 32 bits last until 2106
+# size | head << 21 | changed_at << 24 | mark[i] << (56 + 8 i) | end[i] << (96 + 32 i)
+# sizes end at 2^20; times are Unix seconds: 32 bits last until 2106; a mark is the lowest byte of the
+# closing root beside it, and saves the reading of most of those that are not meant
+_SIZE_MASK: constant(uint256) = 2**21 - 1
+_HEAD_AT: constant(uint256) = 21
+_HEAD_MASK: constant(uint256) = 2**3 - 1
+_CHANGED_AT: constant(uint256) = 24
+_MARKS_AT: constant(uint256) = 56
+_MARK_MASK: constant(uint256) = 2**8 - 1
+_EACH_MARK: constant(uint256) = (2**40 - 1) // 255  # one in each byte
+_ENDS_AT: constant(uint256) = 96
 _MASK: constant(uint256) = 2**32 - 1
 _packed: uint256
 
@@ -38,7 +47,7 @@ def __init__():
     @dev Writes every slot but the root's, so that no enroller pays for them. The ring's ends are zero:
          they are never accepted. The time means nothing while there is no root.
     """
-    self._packed = block.timestamp << 32
+    self._packed = block.timestamp << _CHANGED_AT
     for i: uint256 in range(RING):
         self._ring[i] = 1
 
@@ -103,10 +112,10 @@ def accepted_roots() -> DynArray[IPassportRegistry.AcceptedRoot, 6]:
         return result
     result.append(IPassportRegistry.AcceptedRoot(root=self._root, until=max_value(uint256)))
     packed: uint256 = self._packed
-    head: uint256 = (packed >> 64) & _MASK
+    head: uint256 = (packed >> _HEAD_AT) & _HEAD_MASK
     for i: uint256 in range(RING):
         slot: uint256 = (head + RING - 1 - i) % RING
-        end: uint256 = (packed >> (96 + 32 * slot)) & _MASK
+        end: uint256 = (packed >> (_ENDS_AT + 32 * slot)) & _MASK
         if block.timestamp < end:
             result.append(IPassportRegistry.AcceptedRoot(root=self._ring[slot], until=end))
     return result
@@ -120,8 +129,9 @@ def _advance(packed: uint256, new_root: uint256, new_size: uint256, voids_older:
     @param new_size The size from now on.
     @param voids_older Whether a leaf was replaced, so that older roots must die soon.
     """
-    head: uint256 = (packed >> 64) & _MASK
-    ends: uint256 = packed >> 96
+    head: uint256 = (packed >> _HEAD_AT) & _HEAD_MASK
+    marks: uint256 = (packed >> _MARKS_AT) & (2**40 - 1)
+    ends: uint256 = packed >> _ENDS_AT
     if voids_older:
         latest: uint256 = block.timestamp + GRACE
         for i: uint256 in range(RING):
@@ -129,20 +139,28 @@ def _advance(packed: uint256, new_root: uint256, new_size: uint256, voids_older:
             if end > latest:
                 ends ^= (end ^ latest) << (32 * i)
     old_root: uint256 = self._root
-    changed_at: uint256 = (packed >> 32) & _MASK
+    changed_at: uint256 = (packed >> _CHANGED_AT) & _MASK
     if old_root != 0 and changed_at // BUCKET < block.timestamp // BUCKET:
         self._ring[head] = old_root
         end: uint256 = block.timestamp + (GRACE if voids_older else WINDOW)
         ends = (ends & ~(_MASK << (32 * head))) | (end << (32 * head))
+        mark: uint256 = old_root & _MARK_MASK
+        marks = (marks & ~(_MARK_MASK << (8 * head))) | (mark << (8 * head))
         head = (head + 1) % RING
     self._root = new_root
-    self._packed = (ends << 96) | (head << 64) | (block.timestamp << 32) | new_size
+    self._packed = (
+        (ends << _ENDS_AT)
+        | (marks << _MARKS_AT)
+        | (block.timestamp << _CHANGED_AT)
+        | (head << _HEAD_AT)
+        | new_size
+    )
 
 
 @view
 @internal
 def _size() -> uint256:
-    return self._packed & _MASK
+    return self._packed & _SIZE_MASK
 
 
 @view
@@ -154,9 +172,18 @@ def _is_current(root: uint256) -> bool:
 @view
 @internal
 def _is_known(root: uint256) -> bool:
+    """
+    @dev A mark that fits says nothing: the root itself decides. A root that closed twice is good
+         until the later of its ends.
+    """
     if self._is_current(root):
         return True
+    packed: uint256 = self._packed
+    # the lowest byte is zero where the mark of the slot in question fits
+    rest: uint256 = (packed >> _MARKS_AT) ^ unsafe_mul(root & _MARK_MASK, _EACH_MARK)
     for i: uint256 in range(RING):
-        if self._ring[i] == root:
-            return block.timestamp < (self._packed >> (96 + 32 * i)) & _MASK
+        if rest & _MARK_MASK == 0 and self._ring[i] == root:
+            if block.timestamp < (packed >> (_ENDS_AT + 32 * i)) & _MASK:
+                return True
+        rest >>= 8
     return False

@@ -223,21 +223,23 @@ FAULTS = {
         'keccak256(b"")',
         "gate",
     ),
-    "number 0 is the holders'": (
-        SELF,
-        "if staticcall registry.size() == 0:",
-        "if False:",
+    "number 0 is whose who comes first": (
+        ISSUERS,
+        "    root_window._packed |= 1  # number 0 is taken, by nobody\n",
+        "",
         "self_attestation",
     ),
-    "number 0 stays in force": (
+    "self-attestation that stands where it is first alone": (
         SELF,
-        "        extcall registry.suspend(nobody)\n",
-        "",
+        "    NUMBER = extcall registry.register(",
+        '    assert staticcall registry.size() == 1, "issuers: taken"\n'
+        "    NUMBER = extcall registry.register(",
         "self_attestation",
     ),
 }
 
 QUICK = {
+    "number 0 is whose who comes first": "front_runner",
     "date not in the statement": "proved_for_another",
     "policy not in the payload": "proved_for_another",
     "new revocations leave old roots": "die_after",

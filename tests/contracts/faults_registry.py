@@ -156,8 +156,8 @@ FAULTS: dict[str, tuple[str, str, str, str]] = {
     ),
     "expiry off by one": (
         WINDOW,
-        "return block.timestamp < (",
-        "return block.timestamp <= (",
+        "if block.timestamp < (packed",
+        "if block.timestamp <= (packed",
         "window",
     ),
     "voiding extends": (
@@ -170,6 +170,13 @@ FAULTS: dict[str, tuple[str, str, str, str]] = {
         WINDOW,
         "changed_at // BUCKET < block.timestamp // BUCKET",
         "changed_at <= block.timestamp",
+        "window",
+    ),
+    "mark taken for the root": (WINDOW, " and self._ring[i] == root", "", "window"),
+    "mark of the root before": (
+        WINDOW,
+        "marks = (marks & ~(_MARK_MASK << (8 * head))) |",
+        "marks = marks |",
         "window",
     ),
     "ring of four": (WINDOW, "head = (head + 1) % RING", "head = (head + 1) % 4", "window"),

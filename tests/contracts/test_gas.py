@@ -21,6 +21,7 @@ CEILINGS = {
 
 PREDICATE_CEILINGS = {
     "age_gate": 300_000,
+    "age_gate_earlier_root": 300_000,
     "two_of_three": 560_000,
     "verify_6": 251_000,
     "register": 395_000,

@@ -170,7 +170,7 @@ def test_midnight__does_not_void_a_proof(issuers: Issuers) -> None:
 def test_revocation__voids_proofs_after_the_grace_time(issuers: Issuers) -> None:
     at(now() + 61)
     presented = issuers.presentation()
-    issuers.registry.publish(0, 0, 5, sender=account(500))
+    issuers.registry.publish(1, 0, 5, sender=account(500))
     assert enter(issuers, presented) is None
     at(now() + issuers.registry.GRACE())
     assert enter(issuers, presented) == "gate: issuers root is not accepted"

@@ -207,7 +207,7 @@ def test_strict__takes_the_newest_roots_alone(issuers: Issuers, suite: Deploymen
             return apply(apps[policy], bare, shown)
 
     def publish() -> None:
-        issuers.registry.publish(0, 0, 5, sender=account(500))
+        issuers.registry.publish(1, 0, 5, sender=account(500))
 
     for act, reason in (
         (lambda: None, None),

@@ -13,7 +13,7 @@ from mip_cli.crypto import self_attestation
 from mip_cli.crypto.credential import ISSUER_LEVELS, issuer_leaf
 from mip_cli.crypto.quad_tree import QuadTree
 
-SUSPENDED, ACTIVE = 2, 1
+UNKNOWN, ACTIVE = 0, 1
 
 
 @pytest.fixture
@@ -25,24 +25,32 @@ def deploy(registry: Any) -> Any:
     return load("SelfAttestation.vy").deploy(registry.address)
 
 
-def test_number_0__is_left_to_nobody(registry: Any) -> None:
+def test_number__is_the_next(registry: Any) -> None:
     itself = deploy(registry)
     assert (itself.NUMBER(), registry.size()) == (1, 2)
     assert itself.ISSUERS() == registry.address
     key = self_attestation.public_key()
     assert (itself.KEY_X(), itself.KEY_Y()) == key
-    nobody, holders = registry.issuer(0), registry.issuer(1)
-    assert (nobody.status, holders.status) == (SUSPENDED, ACTIVE)
+    holders = registry.issuer(1)
     assert (holders.key_x, holders.key_y, holders.revocation_root) == (*key, 0)
-    assert nobody.controller == holders.controller == itself.address
+    assert (holders.controller, holders.status) == (itself.address, ACTIVE)
     assert registry.root() == QuadTree(ISSUER_LEVELS, {1: issuer_leaf(key, 0)}).root
 
 
-def test_later__takes_the_next_number_alone(registry: Any) -> None:
-    registry.register(*key_of(0), "issuer 0", sender=account(500))
+def test_front_runner__takes_a_number_of_his_own_and_nothing_else(registry: Any) -> None:
+    """He registers first, under the open key itself, suspends, and proposes himself."""
+    thief, key = account(666), self_attestation.public_key()
+    taken = registry.register(*key, "self-attested: holders say so themselves", sender=thief)
+    registry.suspend(taken, sender=thief)
     itself = deploy(registry)
-    assert (itself.NUMBER(), registry.size()) == (1, 2)
-    assert registry.issuer(0).status == ACTIVE
+    assert (taken, itself.NUMBER(), registry.size()) == (1, 2, 3)
+    assert (registry.issuer(2).controller, registry.issuer(2).status) == (itself.address, ACTIVE)
+    assert registry.root() == QuadTree(ISSUER_LEVELS, {2: issuer_leaf(key, 0)}).root
+    reason = refusal(lambda: registry.suspend(itself.NUMBER(), sender=thief))
+    assert reason == "issuers: sender is not the controller"
+    # what a list that was left zero names is not his either
+    assert registry.issuer(0).status == UNKNOWN
+    assert refusal(lambda: registry.resume(0, sender=thief)) == "issuers: no such issuer"
 
 
 def test_nobody__speaks_for_it(registry: Any) -> None:
@@ -60,7 +68,6 @@ def test_nobody__speaks_for_it(registry: Any) -> None:
         for sender in (account(4), controller, boa.env.eoa):
             reason = refusal(lambda a=act, s=sender: a(itself.NUMBER(), sender=s))
             assert reason == "issuers: sender is not the controller"
-            assert refusal(lambda s=sender: registry.resume(0, sender=s)) == reason
 
 
 def test_contract__has_no_act(registry: Any) -> None:

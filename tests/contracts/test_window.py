@@ -36,6 +36,18 @@ def test_window__closing_root_lives_an_hour_after_its_replacement(suite: Deploym
         assert known(suite, root) is lives
 
 
+def test_window__root_with_the_mark_of_another__is_unknown(suite: Deployment) -> None:
+    """The registry keeps one byte of each closing root at hand; the root itself decides."""
+    suite.enroll(1)
+    root = suite.registry.root()
+    at(START + 61)
+    suite.enroll(2)
+    assert known(suite, root)
+    for other in (root ^ (1 << 8), root ^ (1 << 250), root & 0xFF, root + 2**254):
+        assert other & 0xFF == root & 0xFF
+        assert not suite.registry.is_known_root(other)
+
+
 def test_window__root_within_its_own_bucket_dies_at_once(suite: Deployment) -> None:
     suite.enroll(1)
     first = suite.registry.root()
