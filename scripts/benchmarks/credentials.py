@@ -30,6 +30,7 @@ from mip_cli.chain.issuers import IssuerRegistry
 from mip_cli.chain.predicates import PolicyPresentation, PredicatePresentation, policy_call
 from mip_cli.chain.registry import Registry
 from mip_cli.chain.suite import parse_compiled
+from mip_cli.chain.values import Call
 from mip_cli.crypto import credential as credentials
 from mip_cli.crypto import eddsa
 from mip_cli.crypto.binding import message_of, scope_of
@@ -169,6 +170,11 @@ class _Gates:
             age = chain.deployment.address("AgeGate")
             figures["gas.age_gate"] = self._enter(age, "enter as an adult", enter, adults, [alone])
         with chain.undone():
+            another = self._issuers.register(eddsa.new_key(os.urandom).public, "Another issuer")
+            figures["gas.age_gate_earlier_root"] = self._enter(
+                age, "enter as an adult", enter, adults, [alone], meanwhile=another
+            )
+        with chain.undone():
             figures |= self._document()
         flat = chain.deployment.address("FlatLottery")
         figures["gas.flat_two_of_three"] = self._enter(
@@ -248,7 +254,9 @@ class _Gates:
         act: Invocation,
         asked: AppPolicyText,
         cards: Sequence[_Card],
+        meanwhile: Call | None = None,
     ) -> int:
+        """Prove and enter; ``meanwhile`` is mined a minute after the proof and before the act."""
         chain, policy = self._chain, asked.policy
         deadline = chain.now() + 1800
         chain_id, beneficiary = chain.deployment.chain_id, self._holder.anchor
@@ -280,4 +288,7 @@ class _Gates:
             tuple(range(len(cards))),
             tuple(other.passport.proof for other in shown[1:]),
         )
+        if meanwhile is not None:
+            chain.next_minute()
+            chain.send(meanwhile)
         return chain.send(policy_call(app, act, presented))

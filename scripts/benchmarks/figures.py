@@ -164,6 +164,7 @@ _CREDENTIALS = (
     Figure("kyc.prove_cpu_seconds", "s"),
     Figure("kyc.prove_rss_mib", MIB, 250),
     Figure("gas.age_gate", "gas", 300_000),
+    Figure("gas.age_gate_earlier_root", "gas", 300_000),
     Figure("gas.flat_two_of_three", "gas"),
     Figure("kyc.document_prove_seconds", "s"),
     Figure("kyc.document_prove_cpu_seconds", "s"),
