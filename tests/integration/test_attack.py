@@ -83,6 +83,7 @@ def opened_doors(theft: Theft) -> dict[str, Theft]:
         ),
         "old-manifest-after-eager": replace(theft, hoard=at(hoard, encrypted_anew="granted")),
         "erased-record": replace(theft, hoard=at(hoard, erased="granted")),
+        "records-at-level-1": replace(theft, auditor=theft.broker),
         "sizes": replace(theft, twins=(sizes[min(sizes)], sizes[max(sizes)])),
         "rollback-store": replace(theft, victims=broken),
         "rollback-all": replace(theft, victims=broken),
@@ -98,6 +99,8 @@ def opened_doors(theft: Theft) -> dict[str, Theft]:
         "link-two-grants": replace(theft, clinic=theft.broker),
         "link-enrolment": replace(theft, enrolment=bank.issued),
         "link-bundles": replace(theft, clinic=bank),
+        "link-views": replace(theft, broker=replace(theft.broker, bundles=bank.bundles)),
+        "link-anchor": replace(theft, anchor=bank.issued),
     }
 
 
@@ -111,6 +114,7 @@ DOORS = (
     "keys-across-epochs",
     "old-manifest-after-eager",
     "erased-record",
+    "records-at-level-1",
     "sizes",
     "rollback-store",
     "rollback-all",
@@ -126,6 +130,8 @@ DOORS = (
     "link-two-grants",
     "link-enrolment",
     "link-bundles",
+    "link-views",
+    "link-anchor",
 )
 
 
@@ -148,6 +154,25 @@ def test_expiry_route__where_the_contract_stops_too_late__is_a_breach(
 
     monkeypatch.setattr(PermissionGrants, "grant_of", earlier)
     assert route.attempt(theft).succeeded
+
+
+def test_route__refused_for_another_reason__proves_nothing(theft: Theft) -> None:
+    """The sleeper's grant was voided; as one that was revoked it is refused, and not for that."""
+    other = replace(theft, broker=theft.sleeper)
+    with pytest.raises(CheckFailed, match="another reason than is meant: grants: grant was voided"):
+        BY_NAME["use-after-revocation"].attempt(other)
+
+
+def test_replay__of_an_act_that_never_passed__proves_nothing(theft: Theft) -> None:
+    late = replace(theft.bank.issued, block=theft.bank.issued.block + 1)
+    with pytest.raises(CheckFailed, match="refused at its own time"):
+        BY_NAME["replay"].attempt(replace(theft, bank=replace(theft.bank, issued=late)))
+
+
+def test_sums__that_their_own_grantee_cannot_open__prove_nothing(theft: Theft) -> None:
+    blind = replace(theft.auditor, keys=theft.sleeper.keys)
+    with pytest.raises(CheckFailed, match="does not open its own sums"):
+        BY_NAME["records-at-level-1"].attempt(replace(theft, auditor=blind, rings={}))
 
 
 def deny(*_: object) -> None:

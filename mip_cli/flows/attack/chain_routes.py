@@ -22,7 +22,16 @@ from mip_cli.flows.attack.model import Grantee, Outcome, Route, Theft, honest
 from mip_cli.flows.connection import Connection
 
 ACCESS = b"\x01" * 32  # any word
-_NONCE = 4  # of a presentation's words
+OTHERS, NOTHING = "sender is not the grantee", "nothing is granted"
+_ACTS = {
+    selector(f"{name},{PRESENTATION})")
+    for name in (
+        "revoke(address,bytes32,bytes32",
+        "advance(address,bytes32",
+        "anchor(bytes32,uint256",
+    )
+}
+"""Acts of a holder beside grants."""
 _GRANTEE, _PURPOSE, _CATEGORY, _LEVEL, _EXPIRES, _USES, _RECEIPT = range(7)
 
 
@@ -46,16 +55,30 @@ def _reason(error: NodeRefused) -> str:
     found = translate(error)
     if not isinstance(found, ChainRefusal) or not found.reason:
         raise CheckFailed(f"an attempt failed by itself, which proves nothing: {found.message}")
-    return found.message
+    return found.reason
 
 
 def _use(
-    theft: Theft, thief: Grantee, of: Grantee, level: int, category: str | None = None
+    theft: Theft,
+    thief: Grantee,
+    of: Grantee,
+    level: int,
+    because: str = "",
+    *,
+    category: str | None = None,
 ) -> Outcome:
+    """Use a grant; ``because`` is in the reason of the refusal that is meant."""
     with _grants(theft) as (link, grants):
         call = grants.use(of.pseudonym, category or of.category, level, ACCESS)
         reason = _refusal(link, call, thief.account.address)
+    _require_meant(reason, because)
     return Outcome(reason is None, "it went through" if reason is None else f"refused: {reason}")
+
+
+def _require_meant(reason: str | None, *meant: str) -> None:
+    """Raise when an attempt was refused, and for another reason than those that are tested."""
+    if reason is not None and not any(one in reason for one in meant):
+        raise CheckFailed(f"an attempt was refused for another reason than is meant: {reason}")
 
 
 def _all(*outcomes: Outcome) -> Outcome:
@@ -67,15 +90,20 @@ def _all(*outcomes: Outcome) -> Outcome:
 
 def _use_of_another(theft: Theft) -> Outcome:
     return _all(
-        _use(theft, theft.bank, theft.clinic, theft.clinic.level),
-        _use(theft, theft.bank, theft.clinic, 0),
-        _use(theft, theft.bank, theft.bank, 0, category=theft.clinic.category),
+        *(_use(theft, one, theft.clinic, theft.clinic.level, OTHERS) for one in theft.thieves),
+        *(_use(theft, one, theft.clinic, 0, OTHERS) for one in theft.thieves),
+        _use(theft, theft.bank, theft.bank, 0, NOTHING, category=theft.clinic.category),
     )
 
 
 def _raise_level(theft: Theft) -> Outcome:
-    higher = (theft.bank.level + 1, MAX_USES, 2**256 - 1)
-    return _all(*(_use(theft, theft.bank, theft.bank, level) for level in higher))
+    return _all(
+        *(
+            _use(theft, thief, thief, level, "level is not granted")
+            for thief in (theft.bank, theft.auditor)
+            for level in (*range(thief.level + 1, 4), MAX_USES, 2**256 - 1)
+        )
+    )
 
 
 def control(theft: Theft) -> Outcome:
@@ -90,11 +118,12 @@ def control(theft: Theft) -> Outcome:
 
 def _revoked(theft: Theft) -> Outcome:
     levels = range(theft.broker.level + 1)
-    return _all(*(_use(theft, theft.broker, theft.broker, level) for level in levels))
+    return _all(*(_use(theft, theft.broker, theft.broker, level, NOTHING) for level in levels))
 
 
 def _voided(theft: Theft) -> Outcome:
-    return _use(theft, theft.sleeper, theft.sleeper, theft.sleeper.level)
+    voided = "grant was voided by its holder"
+    return _use(theft, theft.sleeper, theft.sleeper, theft.sleeper.level, voided)
 
 
 def _call(transaction: Transaction, words: list[bytes] | None = None) -> Call:
@@ -108,13 +137,22 @@ def _before(transaction: Transaction) -> str:
 
 
 def _replay(theft: Theft) -> Outcome:
+    """Send each act of a holder again, in the next block, where all but itself is as it was."""
     sender = theft.broker.account.address
+    grants = [one.issued for one in (*theft.thieves, theft.clinic)]
+    acts = [*grants, *(one for one in theft.hoard.transactions if one.data[:SELECTOR] in _ACTS)]
+    reasons: list[str | None] = []
     with _grants(theft) as (link, _):
-        reasons = [
-            _refusal(link, _call(one.issued), sender)
-            for one in (theft.broker, theft.bank, theft.clinic, theft.sleeper)
-        ]
-    return Outcome(None in reasons, f"refused: {'; '.join(sorted({r or '-' for r in reasons}))}")
+        for act in acts:
+            first = _refusal(link, _call(act), sender, _before(act))
+            if first is not None:
+                raise CheckFailed(f"an act is refused at its own time, too: {first}")
+            for block in (hex(act.block), "latest"):
+                reasons.append(_refusal(link, _call(act), sender, block))
+                if block != "latest":
+                    _require_meant(reasons[-1], "nonce is not the", "sequence is not the next")
+    told = "; ".join(sorted({reason or "-" for reason in reasons}))
+    return Outcome(None in reasons, f"{len(acts)} acts, refused: {told}")
 
 
 def _alter(theft: Theft) -> Outcome:
@@ -151,7 +189,6 @@ def _elsewhere(theft: Theft) -> Outcome:
     issued, sender = theft.bank.issued, theft.bank.account.address
     presented = issued.arguments[-PRESENTATION_WORDS:]
     shown = b"".join(presented)
-    first = b"".join([*presented[:_NONCE], word(0), *presented[_NONCE + 1 :]])  # as epochs count
     grantee, purpose, category = issued.arguments[:_LEVEL]
     reasons = {}
     with _grants(theft) as (link, grants):
@@ -169,7 +206,7 @@ def _elsewhere(theft: Theft) -> Outcome:
             ),
             "advance": Call(
                 link.epochs.address,
-                selector(f"advance(address,bytes32,{PRESENTATION})") + grantee + purpose + first,
+                selector(f"advance(address,bytes32,{PRESENTATION})") + grantee + purpose + shown,
             ),
             "anchor": Call(
                 address("ArchiveAnchor"),
@@ -183,6 +220,9 @@ def _elsewhere(theft: Theft) -> Outcome:
         for name, call in acts.items():
             reasons[name] = _refusal(link, call, sender, _before(issued))
     accepted = [name for name, reason in reasons.items() if reason is None]
+    if not accepted:
+        for reason in reasons.values():
+            _require_meant(reason, "proof is not valid")
     refused = sorted({reason for reason in reasons.values() if reason})
     return Outcome(bool(accepted), f"accepted: {accepted or 'none'}; refused: {'; '.join(refused)}")
 
@@ -220,7 +260,8 @@ def _expired(theft: Theft) -> Outcome:
         try:
             link.rpc.call("eth_call", request, "latest", {}, {"time": hex(state.expires)})
         except NodeRefused as error:
-            return Outcome(False, f"refused: {_reason(error)}")
+            _require_meant(reason := _reason(error), "grant has expired")
+            return Outcome(False, f"refused: {reason}")
     return Outcome(True, "it went through")
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import combinations
 
 from mip_cli.chain.grants import category_id
+from mip_cli.crypto.archive_blocks import Block, children
+from mip_cli.crypto.cid import Link
+from mip_cli.errors import CheckFailed
 from mip_cli.flows.attack.hoard import Transaction
 from mip_cli.flows.attack.keyring import CATEGORIES
 from mip_cli.flows.attack.model import Grantee, Outcome, Route, Theft
+from mip_cli.flows.attack.store_routes import views
 
 _SMALL = 2**16  # levels, uses, sequences: anybody has such numbers
 
@@ -65,6 +70,53 @@ def _timing(theft: Theft) -> Outcome:
     return Outcome(apart < 3600, f"the two grants were sent {apart} seconds apart")
 
 
+def _views_in_common(theft: Theft) -> Outcome:
+    """Follow the links, which are public, down from the views of each two of the holder's."""
+    of_holder = (theft.bank, theft.broker, theft.auditor, theft.clinic)
+    found = [_below(theft, views(one)) for one in of_holder]
+    if not all(found):
+        raise CheckFailed("the blocks of a view are not known, so that this proves nothing")
+    shared = {link for first, second in combinations(found, 2) for link in first & second}
+    return Outcome(bool(shared), f"{len(shared)} blocks serve two grantees")
+
+
+def _below(theft: Theft, tops: set[Link]) -> set[Link]:
+    """Return blocks that some lead to, themselves among them."""
+    found, todo = set[Link](), list(tops & theft.hoard.blocks.keys())
+    while todo:
+        link = todo.pop()
+        found.add(link)
+        below = children(Block(link, theft.hoard.blocks[link]))
+        todo += [one for one in below if one in theft.hoard.blocks and one not in found]
+    return found
+
+
+def _one_archive(theft: Theft) -> Outcome:
+    """Look for a block from which the views of two grantees hang."""
+    both = (views(theft.bank), views(theft.clinic))
+    roots = [
+        link
+        for link in theft.hoard.at("granted")
+        if all(_below(theft, {link}) & each - {link} for each in both)
+    ]
+    return Outcome(bool(roots), f"{len(roots)} blocks lead to the views of two grantees")
+
+
+def _anchor(theft: Theft) -> Outcome:
+    anchored = _numbers([theft.anchor])
+    others = (theft.bank, theft.broker, theft.auditor, theft.clinic)
+    common = set().union(
+        *(_common(theft, anchored, _said_of(theft, one)) for one in others),
+        _common(theft, anchored, _numbers([theft.enrolment])),
+    )
+    return Outcome(bool(common), f"{len(common)} numbers in common that a stranger has not")
+
+
+def _anchor_timing(theft: Theft) -> Outcome:
+    apart = abs(theft.anchor.time - theft.clinic.issued.time)
+    return Outcome(apart < 3600, f"an anchor came {apart} seconds from a grant")
+
+
 def _category_name(theft: Theft) -> Outcome:
     on_chain = theft.clinic.issued.words
     found = [name for name in CATEGORIES if category_id(name) in on_chain]
@@ -93,6 +145,22 @@ LINK_ROUTES = (
         "tell from their times that two acts are one person's",
         _timing,
         limit="acts that are sent together look as if they belong together (docs/threat-model.md)",
+    ),
+    Route("link-views", "tell from blocks that two views are one person's", _views_in_common),
+    Route(
+        "link-store",
+        "tell from the store's links that two views hang under one root",
+        _one_archive,
+        limit="a store learns which blocks hang together, and so who has two views of one archive "
+        "and all blocks (sections 14 and 16)",
+    ),
+    Route("link-anchor", "tell from any number on chain whose archive was anchored", _anchor),
+    Route(
+        "link-anchor-timing",
+        "tell from its time whose archive was anchored",
+        _anchor_timing,
+        limit="an anchor that is sent beside a grant, or when a store changes, looks as if it "
+        "belongs to it (section 14)",
     ),
     Route(
         "category-name",

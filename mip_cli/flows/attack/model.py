@@ -79,6 +79,8 @@ class Victims:
     """The clinic opens a bundle that somebody sent it."""
     read_clinic: Callable[[Mapping[Link, bytes]], object]
     """The clinic opens its own bundle, from a store that holds these blocks."""
+    read_older: Callable[[Mapping[Link, bytes]], object]
+    """The same with the bundle that it was given first."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,10 @@ class Theft:
     """Another passport's grant to another grantee, to tell what all grants have in common."""
     sleeper: Grantee
     """A third thief, whose grant the holder voided with all others of the pseudonym."""
+    auditor: Grantee
+    """A fourth thief: finance at level 1, in force to the end."""
+    anchor: Transaction
+    """The holder's anchor of his archive."""
     enrolment: Transaction
     """The holder's."""
     stranger_enrolment: Transaction
@@ -111,6 +117,11 @@ class Theft:
     """What the honest do."""
     rings: dict[tuple[str, ...], Keyring] = field(default_factory=dict, repr=False)
     """Every key that thieves have, by their names; filled as it is needed."""
+
+    @property
+    def thieves(self) -> tuple[Grantee, ...]:
+        """All who work together."""
+        return (self.bank, self.broker, self.sleeper, self.auditor)
 
 
 @dataclass(frozen=True)

@@ -185,12 +185,14 @@ class Party:
             self.progress,
         )
 
-    def read_from(self, blocks: Mapping[Link, bytes], aside: Path) -> access.Accessed:
-        """Open the newest bundle where the store holds these blocks."""
+    def read_from(
+        self, blocks: Mapping[Link, bytes], aside: Path, bundle: bytes | None = None
+    ) -> access.Accessed:
+        """Open a bundle, the newest if none is named, where the store holds these blocks."""
         shutil.rmtree(aside, ignore_errors=True)
         put_in_place(aside, blocks)
         own, self.store = self.store, aside
         try:
-            return self.read()
+            return self.read(bundle)
         finally:
             self.store = own

@@ -1,4 +1,4 @@
-"""The story that the attacker watches: two passports, five grantees, three of them thieves."""
+"""The story that the attacker watches: two passports, six grantees, four of them thieves."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ ERASED = "old.json"
 SHORT, LONG = "short.txt", "long.txt"
 _TERMS = "(address,bytes32,bytes32,uint256,uint256,uint256,bytes32)"
 _GRANT = selector(f"grant({_TERMS},{PRESENTATION})")
+_ANCHOR = selector(f"anchor(bytes32,uint256,{PRESENTATION})")
 
 
 def mark(kind: str) -> str:
@@ -79,6 +80,7 @@ class _Story:
             "clinic": "treat me",
             "insurer": "price a policy",
             "sleeper": "keep a backup for me",
+            "auditor": "look at my sums",
         }
         self.parties = {
             name: Party.make(
@@ -126,13 +128,14 @@ class _Story:
         self.stranger.put("social", {"me.json": {"network": mark("stranger")}})
 
     def grant(self) -> None:
-        """Give five grants; the holder pays two of them from one account."""
+        """Give six grants; the holder pays two of them from one account."""
         parties, shared = self.parties, funded(self.rpc)
         self.holder.grant(parties["bank"], "finance", 2, shared)
         self.stranger.grant(parties["insurer"], "social", 2, funded(self.rpc))
         self.holder.grant(parties["clinic"], "health", 3, funded(self.rpc))
         self.holder.grant(parties["broker"], "finance", 3, shared)
         self.stranger.grant(parties["sleeper"], "social", 3, funded(self.rpc))
+        self.holder.grant(parties["auditor"], "finance", 1, funded(self.rpc))
         self.hoard.watch("granted")
         self.twins = self.holder.links("health", (SHORT, LONG))
         for party in parties.values():
@@ -165,6 +168,8 @@ class _Story:
         with self.holder.session() as session:
             archive.erase(session, "finance", [ERASED], self.progress)
         self.holder.refresh(bank)
+        self.holder.put("health", {"recovered.json": {"text": "well again", "code": "Z09"}})
+        self.holder.refresh(self.parties["clinic"])
         self.hoard.watch("erased")
         dev.advance(self.chain, 180)
         stranger = self.stranger
@@ -176,6 +181,7 @@ class _Story:
         """Hand everything over that is public, or a thief's own."""
         found = {name: self.grantee(party) for name, party in self.parties.items()}
         short, long = self.twins
+        clinic, given = self.parties["clinic"], self.folder / "given to the clinic"
         return Theft(
             settings=machine(self.chain, self.folder, "attacker"),
             hoard=self.hoard,
@@ -184,6 +190,8 @@ class _Story:
             clinic=found["clinic"],
             stranger=found["insurer"],
             sleeper=found["sleeper"],
+            auditor=found["auditor"],
+            anchor=next(one for one in self.hoard.transactions if one.data.startswith(_ANCHOR)),
             enrolment=self.enrolment(self.holder),
             stranger_enrolment=self.enrolment(self.stranger),
             marks=self.marks,
@@ -191,10 +199,9 @@ class _Story:
             victims=Victims(
                 verify=self.verify_on,
                 verify_older_copy=self.verify_older,
-                open_clinic=self.parties["clinic"].read,
-                read_clinic=lambda blocks: self.parties["clinic"].read_from(
-                    blocks, self.folder / "given to the clinic"
-                ),
+                open_clinic=clinic.read,
+                read_clinic=lambda blocks: clinic.read_from(blocks, given),
+                read_older=lambda blocks: clinic.read_from(blocks, given, clinic.bundles[0]),
             ),
         )
 

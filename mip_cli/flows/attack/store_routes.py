@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from mip_cli.crypto import grant_bundle
 from mip_cli.crypto.aead import NotAuthentic
 from mip_cli.crypto.cid import Link
-from mip_cli.errors import MipError
+from mip_cli.errors import CheckFailed, MipError
 from mip_cli.flows.attack.hoard import flip
 from mip_cli.flows.attack.keyring import Keyring
 from mip_cli.flows.attack.model import Grantee, Outcome, Route, Theft, honest
@@ -15,11 +15,8 @@ from mip_cli.flows.attack.model import Grantee, Outcome, Route, Theft, honest
 
 def keyring_of(theft: Theft, *thieves: Grantee) -> Keyring:
     """Return every key that grantees have: what was sealed to them, and what follows from it."""
-    bundles = [
-        grant_bundle.FORM.decode(data)
-        for one in (theft.bank, theft.broker, theft.clinic, theft.stranger, theft.sleeper)
-        for data in one.bundles
-    ]
+    everybody = (*theft.thieves, theft.clinic, theft.stranger)
+    bundles = [grant_bundle.FORM.decode(data) for one in everybody for data in one.bundles]
     ring = Keyring(receipts=tuple({bundle.receipt.id for bundle in bundles}))
     for thief in thieves:
         ring.add([thief.keys.private])
@@ -74,23 +71,34 @@ def _never_granted(theft: Theft) -> Outcome:
 
 
 def _left_out(theft: Theft) -> Outcome:
-    return _reads(theft, theft.hoard.blocks, theft.marks.left_out, theft.bank)
+    return _reads(theft, theft.hoard.blocks, theft.marks.left_out, theft.bank, theft.auditor)
+
+
+def _sums_alone(theft: Theft) -> Outcome:
+    marks = (*theft.marks.granted, *theft.marks.left_out)
+    own = views(theft.auditor) & theft.hoard.blocks.keys()
+    if not own or not own <= set(_full_ring(theft, theft.auditor).opened):
+        raise CheckFailed("the level 1 grant does not open its own sums: this proves nothing")
+    return _reads(theft, theft.hoard.blocks, marks, theft.auditor)
 
 
 def _together(theft: Theft) -> Outcome:
-    return _reads(
-        theft, theft.hoard.blocks, theft.marks.health, theft.bank, theft.broker, theft.sleeper
-    )
+    return _reads(theft, theft.hoard.blocks, theft.marks.health, *theft.thieves)
 
 
 def _manifest_of_another(theft: Theft) -> Outcome:
-    ring = _full_ring(theft, theft.bank)
-    foreign = _views(theft.broker) | _views(theft.clinic) | _views(theft.sleeper)
-    opened = foreign & set(ring.opened)
-    return Outcome(bool(opened), f"{len(opened)} of {len(foreign)} views of others opened")
+    """Each thief tries the view of everybody else, his accomplices' too."""
+    tried = opened = 0
+    for thief in theft.thieves:
+        others = (one for one in (*theft.thieves, theft.clinic) if one is not thief)
+        foreign = {view for other in others for view in views(other)} - views(thief)
+        tried += len(foreign)
+        opened += len(foreign & set(_full_ring(theft, thief).opened))
+    return Outcome(opened > 0, f"{opened} of {tried} views of others opened")
 
 
-def _views(grantee: Grantee) -> set[Link]:
+def views(grantee: Grantee) -> set[Link]:
+    """Return the views that a grantee's bundles name."""
     found = (grant_bundle.FORM.decode(data).view for data in grantee.bundles)
     return {view for view in found if view is not None}
 
@@ -98,7 +106,7 @@ def _views(grantee: Grantee) -> set[Link]:
 def _unseal_another(theft: Theft) -> Outcome:
     tried = opened = 0
     for bundle in (grant_bundle.FORM.decode(data) for data in theft.clinic.bundles):
-        for thief in (theft.bank, theft.broker, theft.sleeper):
+        for thief in theft.thieves:
             tried += 1
             opened += _unsealed(bundle, thief) is not None
     return Outcome(opened > 0, f"{tried} private keys on the clinic's sealed keys opened {opened}")
@@ -166,15 +174,19 @@ def _roll_back_all(theft: Theft) -> Outcome:
 
 def _swap_blocks(theft: Theft) -> Outcome:
     """Put finance where the clinic looks for health, and change one bit."""
-    blocks = theft.hoard.at("granted")
+    blocks = theft.hoard.at("erased")
     honest("the clinic's own store", lambda: theft.victims.read_clinic(blocks))
     wrong = dict(blocks)
-    for view in _views(theft.clinic) & set(blocks):
-        wrong[view] = next(data for link, data in blocks.items() if link in _views(theft.bank))
+    for view in views(theft.clinic) & set(blocks):
+        wrong[view] = next(data for link, data in blocks.items() if link in views(theft.bank))
     swapped = _tried(lambda: theft.victims.read_clinic(wrong))
     changed = {link: flip(data) for link, data in blocks.items()}
     bent = _tried(lambda: theft.victims.read_clinic(changed))
     return Outcome(swapped.succeeded or bent.succeeded, f"{swapped.detail}; {bent.detail}")
+
+
+def _older_bundle(theft: Theft) -> Outcome:
+    return _tried(lambda: theft.victims.read_older(theft.hoard.at("granted")))
 
 
 STORE_ROUTES = (
@@ -185,7 +197,8 @@ STORE_ROUTES = (
     ),
     Route("never-granted", "read a category that nobody was granted", _never_granted),
     Route("members-left-out", "read the identity members that level 2 leaves out", _left_out),
-    Route("thieves-together", "three grantees put their keys together for health", _together),
+    Route("records-at-level-1", "read records with a grant that gives sums alone", _sums_alone),
+    Route("thieves-together", "four grantees put their keys together for health", _together),
     Route("manifest-of-another", "open the view of another grantee", _manifest_of_another),
     Route(
         "key-of-another",
@@ -230,4 +243,11 @@ STORE_ROUTES = (
         _roll_back_all,
     ),
     Route("swapped-blocks", "give the clinic other blocks than its own", _swap_blocks),
+    Route(
+        "older-bundle",
+        "give the clinic its first bundle once more, from blocks of that time",
+        _older_bundle,
+        limit="a bundle shows the state of its making; nothing tells a grantee that a newer one "
+        "was made (section 16)",
+    ),
 )
