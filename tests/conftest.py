@@ -1,10 +1,18 @@
-"""How hard the laws are tried: ``--hypothesis-profile=quick`` for the first look of ``make test``.
+"""What all tests start from.
 
-The same laws run with all their examples in ``make test-laws``, and wherever no profile is named.
+``--hypothesis-profile=quick`` is for the first look of ``make test``: the same laws run with all
+their examples in ``make test-laws``, and wherever no profile is named.
 """
 
 from __future__ import annotations
 
+import signal
+
 from hypothesis import settings
 
 settings.register_profile("quick", max_examples=10, deadline=None)
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # a shell ignores it in what it runs in the background, and every command that a test starts
+    # and interrupts would inherit that
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -64,18 +64,11 @@ def test_signal__ends_with_its_code(tmp_path, number, code, line):
     (tmp_path / "passports" / "default.mip").write_text("{}")
     command = [*MIP, "--data-dir", str(tmp_path), "passport", "show", "--password-file", "-"]
     pipe = subprocess.PIPE
-    with subprocess.Popen(
-        command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, preexec_fn=heed_interrupts
-    ) as process:
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
         wait_until_reading(process.pid)
         process.send_signal(number)
         _, err = process.communicate(timeout=20)
     assert (process.returncode, err) == (code, f"mip: error: {line}\n")
-
-
-def heed_interrupts() -> None:
-    """Undo what a shell does to what it runs in the background, tests for instance."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_until_reading(pid: int) -> None:
