@@ -35,7 +35,7 @@ def redact(value: Any, schema: Any) -> Any | None:
     return None if left is _NOTHING or left in ({}, []) else left
 
 
-def aggregate(records: Iterable[tuple[int, Any]], schema: Any) -> dict[str, object]:
+def aggregate(records: Iterable[tuple[int, Any]], schema: Any) -> dict[str, Any]:
     """Return what level 1 shows of the records of whole cells, each with its cell's number.
 
     A member counts in a cell where at least ``MIN_COUNT`` records have it, and there all together:
@@ -80,7 +80,8 @@ def _numbers_of(some: list[float]) -> dict[str, object]:
 
 def _bounds(least: float, most: float) -> tuple[float, float]:
     """Return the next multiples of a coarse step beyond both ends: what no record need have."""
-    exact = Decimal(least), Decimal(most)
+    # as they were written: the float of 1.4 is a little less, and the step beyond it is 1.4
+    exact = Decimal(str(least)), Decimal(str(most))
     larger = max(abs(one) for one in exact)
     if not larger:
         return 0.0, 0.0
