@@ -156,11 +156,12 @@ def read_bounded(path: Path, limit: int, *, what: str, follow_symlinks: bool = T
 
 
 @contextlib.contextmanager
-def lock(path: Path, *, what: str, patience: float = LOCK_PATIENCE) -> Iterator[None]:
+def lock(path: Path, *, what: str, patience: float | None = None) -> Iterator[None]:
     """Hold the exclusive lock beside ``path``; it ends with the process, even when killed.
 
-    Waits up to ``patience`` seconds, then raises ``KeyLocked``. Not reentrant. The lock file stays:
-    deleting it would let two processes hold "the" lock.
+    Waits up to ``patience`` seconds, ``LOCK_PATIENCE`` where none is named, then raises
+    ``KeyLocked``. Not reentrant. The lock file stays: deleting it would let two processes hold
+    "the" lock.
     """
     try:
         descriptor = os.open(
@@ -171,7 +172,7 @@ def lock(path: Path, *, what: str, patience: float = LOCK_PATIENCE) -> Iterator[
     except OSError as error:
         raise _explain(error, f"cannot lock {path}") from error
     try:
-        _acquire(descriptor, what, patience)
+        _acquire(descriptor, what, LOCK_PATIENCE if patience is None else patience)
         yield
     finally:
         os.close(descriptor)

@@ -49,7 +49,7 @@ class FileJournal:
         self._clock = clock
 
     def sending(
-        self, chain_id: int, sender: Address, *, patience: float = files.LOCK_PATIENCE
+        self, chain_id: int, sender: Address, *, patience: float | None = None
     ) -> AbstractContextManager[None]:
         """Hold the right to choose the sender's next nonce, for a ``with`` statement.
 

@@ -243,7 +243,8 @@ def test_open__killed_before_the_use__the_same_receipt_is_taken(world: World) ->
 
 
 def test_contract__one_use_one_opening_also_after_a_kill(world: World) -> None:
-    lender = world.chain.deployment.address("Lender")  # type: ignore[union-attr]
+    assert world.chain.deployment is not None
+    lender = world.chain.deployment.address("Lender")
     party = world.party("lender1", lender)
     bundle = world.issue(party, "loan", level=3, uses=9)
     world.apply(lender)  # at level 2, which opens nothing of level 3

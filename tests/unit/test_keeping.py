@@ -1,108 +1,27 @@
-"""Where credentials are kept: two places, the way between them, what kills and faults leave."""
+"""Where credentials are kept: two places, and the way between them."""
 
 from __future__ import annotations
 
 import hmac
-import shutil
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from mip_cli.config import Settings, load_settings
-from mip_cli.crypto.archive_keys import ArchiveKey
-from mip_cli.crypto.kdf import KdfParams
-from mip_cli.errors import EnvironmentFault, FileInvalid, KeyLocked, MipError, UsageFault
-from mip_cli.flows.archive import archive_records
+from mip_cli.errors import FileInvalid, UsageFault
 from mip_cli.flows.kyc import keeping, kyc_held
-from mip_cli.flows.kyc.keeping import ArchiveAway, Place
+from mip_cli.flows.kyc.keeping import Place
 from mip_cli.flows.passport.passport_file import Opened
 from mip_cli.models import Kind
-from mip_cli.progress import Silent
-from mip_cli.store import files, keyfile
-from mip_cli.store.archive import audit, categories, head, stores
+from mip_cli.store import keyfile
+from mip_cli.store.archive import audit, categories, head
 from mip_cli.store.archive.archive import Archive
 from mip_cli.store.archive.manifest import CREDENTIAL_TYPE
-from mip_cli.store.credential_records import CredentialRecords
-from mip_cli.store.credentials import FaceOpening, Held
-from mip_cli.store.keyfile import Unlocked
-from mip_cli.store.slots import PasswordLock
-from tests.unit.archive_support import Killer, reader, run_killed
-from tests.unit.keyfile.conftest import DEVICE, PEOPLE, all_locks, passport_secrets
+from tests.unit.keeping_support import CANARY, DOCUMENT, PROGRESS, Holder, held, holder
+from tests.unit.keyfile.conftest import DEVICE, PEOPLE
 
-CANARY = "Lovelace-Canary"
-DOCUMENT = f'{{"claims": "{CANARY}"}}'.encode()
-FACE = FaceOpening(9, tuple(range(-64, 64)), 123456789)
-PROGRESS = Silent()
-
-
-@dataclass
-class Holder:
-    """A passport on a device, opened."""
-
-    settings: Settings
-    unlocked: Unlocked
-
-    @property
-    def home(self) -> Path:
-        return head.home_of(self.settings.data_dir, "default")
-
-    @property
-    def files(self) -> list[str]:
-        """What lies in the sealed store."""
-        return keeping.wallet_of(self.settings, self.unlocked).ids()
-
-    def archive(self, act: Callable[[Archive], Any] = lambda archive: None) -> Any:
-        """Do something in the archive, which begins where there is none."""
-        with archive_records.attached(
-            self.settings, "default", self.unlocked, PROGRESS, create=stores.DEFAULT
-        ) as session:
-            found = act(session.archive)
-            session.archive.commit()
-            self.unlocked = session.unlocked
-        return found
-
-    def begin(self) -> None:
-        self.archive(lambda a: a.put("identity", "note.txt", "text/plain", 4, reader(b"note")))
-
-    def keep(self, number: int, document: bytes = DOCUMENT) -> str:
-        moved = keeping.keep(self.settings, self.unlocked, held(number, document), PROGRESS)
-        assert moved.fault is None
-        return held(number).id
-
-    def look(self) -> keeping.Kept:
-        return keeping.look(self.settings, self.unlocked, PROGRESS)
-
-    def move(self) -> keeping.Moved:
-        return keeping.move(self.settings, self.unlocked, PROGRESS)
-
-    def remove(self, name: str) -> None:
-        keeping.remove(self.settings, self.unlocked, name, PROGRESS)
-        self.unlocked = keyfile.reread(self.unlocked)
-
-    def archived(self) -> dict[str, Held]:
-        vault = keeping.wallet_of(self.settings, self.unlocked).vault
-        found, damaged = self.archive(lambda a: CredentialRecords(a, vault).read())
-        assert damaged == []
-        return dict(found)
-
-
-def held(number: int, document: bytes = DOCUMENT, created: int = 7) -> Held:
-    return Held(number + 5, number, created, document, FACE)
-
-
-@pytest.fixture
-def holder(tmp_path: Path) -> Holder:
-    settings = replace(load_settings({"HOME": str(tmp_path)}), data_dir=tmp_path / "data")
-    kdf = KdfParams(bytes(32), memory_kib=64 * 1024, iterations=3, lanes=4)
-    secrets = passport_secrets(password_kdf=kdf)
-    path = settings.data_dir / "passports" / "default.mip"
-    locks = [PasswordLock(kdf, bytes(32)), *all_locks(passport_secrets())[1:]]
-    return Holder(settings, keyfile.create(path, secrets, locks))
+__all__ = ["holder"]
 
 
 def test_keep__without_an_archive__in_the_sealed_store(holder: Holder) -> None:
@@ -277,174 +196,14 @@ def test_remove__in_both_places(holder: Holder) -> None:
     holder.begin()
     first, second = holder.keep(1), holder.keep(2)
     keeping.wallet_of(holder.settings, holder.unlocked).put(held(1))  # as a kill left it
-    generation = holder.unlocked.secrets.archive
-    assert generation is not None
+    before = holder.unlocked.secrets.archive
     holder.remove(first)
     assert holder.look().ids() == [second]
-    assert holder.unlocked.secrets.archive == ArchiveKey(
-        holder.unlocked.secrets.archive.key,  # type: ignore[union-attr]
-        generation.generation + 1,
-    )  # erased: the key of before is gone
+    after = holder.unlocked.secrets.archive
+    assert before is not None
+    assert after is not None
+    assert after.generation == before.generation + 1
+    assert after.key != before.key  # erased: nothing that is kept opens what was
     holder.archive(lambda a: audit.audit(a, PROGRESS))
     with pytest.raises(UsageFault, match="no credential"):
         holder.remove(first)
-
-
-def arm(killer: Killer, patch: pytest.MonkeyPatch) -> None:
-    """Let every write of this process count: to the sealed store, the archive and its head."""
-    start = Archive.attach
-
-    def attach(archive: Archive, found: head.Head) -> None:
-        start(archive, found)
-        killer.arm(archive)
-
-    patch.setattr(Archive, "attach", attach)
-    for name in ("atomic_write", "remove_file"):
-        whole = getattr(files, name)
-
-        def stepped(*a: Any, whole: Any = whole, **k: Any) -> None:
-            killer.step()
-            whole(*a, **k)
-            killer.step()
-
-        patch.setattr(files, name, stepped)
-
-
-def test_keep__killed_at_every_write__is_in_one_place_or_both(
-    holder: Holder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    holder.begin()
-    old = holder.keep(1)
-    wallet = keeping.wallet_of(holder.settings, holder.unlocked)
-    wallet.put(held(2, b""))
-    seen: set[tuple[bool, bool]] = set()
-
-    def act(killer: Killer) -> None:
-        arm(killer, monkeypatch)
-        holder.keep(2)
-
-    for _ in run_killed(act):
-        kept = holder.look()
-        kept.require_whole()
-        assert kept.ids() == sorted([old, held(2).id])
-        found = kept.get(held(2).id)
-        assert found.blinding == held(2).blinding  # never lost, at worst not answered yet
-        here, there = holder.files == [held(2).id], held(2).id in holder.archived()
-        assert here or there
-        seen.add((here and bool(found.document), there))
-        # the next run ends it
-        assert holder.keep(2) == held(2).id
-        assert (holder.files, holder.archived()[held(2).id]) == ([], held(2))
-        holder.archive(lambda a: audit.audit(a, PROGRESS))
-        holder.remove(held(2).id)
-        wallet.put(held(2, b""))
-    assert {(True, False), (True, True), (False, True)} <= seen
-
-
-def test_remove__killed_at_every_write__is_gone_or_whole(
-    holder: Holder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    holder.begin()
-    name = holder.keep(1)
-    other = holder.keep(2)
-
-    def act(killer: Killer) -> None:
-        arm(killer, monkeypatch)
-        holder.remove(name)
-
-    deaths = 0
-    for _ in run_killed(act):
-        deaths += 1
-        holder.unlocked = keyfile.reread(holder.unlocked)
-        kept = holder.look()
-        kept.require_whole()
-        assert kept.ids() in ([other], sorted([name, other]))
-        holder.unlocked = keyfile.reread(holder.unlocked)
-        holder.keep(1)
-    assert deaths > 6
-
-
-def break_store(holder: Holder) -> type[MipError]:
-    (holder.home / "blocks.sqlite").unlink()
-    return EnvironmentFault
-
-
-def break_head(holder: Holder) -> type[MipError]:
-    path = head.head_path(holder.home)
-    path.write_bytes(path.read_bytes()[:-9])
-    return FileInvalid
-
-
-def break_key(holder: Holder) -> type[MipError]:
-    content = replace(holder.unlocked.secrets, archive=ArchiveKey(b"x" * 32, 0))
-    holder.unlocked = replace(holder.unlocked, secrets=content)
-    return FileInvalid
-
-
-def lose_key(holder: Holder) -> type[MipError]:
-    content = replace(holder.unlocked.secrets, archive=None)
-    holder.unlocked = replace(holder.unlocked, secrets=content)
-    return FileInvalid
-
-
-def lose_archive(holder: Holder) -> type[MipError]:
-    shutil.rmtree(holder.home)
-    return ArchiveAway
-
-
-@pytest.mark.parametrize("harm", [break_store, break_head, break_key, lose_key, lose_archive])
-def test_archive__that_does_not_open__hides_what_it_holds_and_nothing_else(
-    holder: Holder, harm: Callable[[Holder], type[MipError]]
-) -> None:
-    here = held(1)
-    holder.begin()
-    there = holder.keep(2)
-    keeping.wallet_of(holder.settings, holder.unlocked).put(here)
-    key = holder.unlocked.secrets.archive
-    kind = harm(holder)
-    kept = holder.look()
-    assert kept.ids() == [here.id]
-    assert (kept.get(here.id), kept.place(here.id)) == (here, Place.DEVICE)
-    with pytest.raises(kind) as told:
-        kept.require_whole()
-    assert told.value.hint
-    with pytest.raises(kind):
-        kept.get(there)  # not "there is none"
-    # what comes now is kept and waits
-    moved = keeping.keep(holder.settings, holder.unlocked, held(3), PROGRESS)
-    assert isinstance(moved.fault, kind)
-    assert moved.credentials == ()
-    assert set(holder.files) == {here.id, held(3).id}
-    with pytest.raises(kind):
-        holder.remove(here.id)
-    assert set(holder.files) == {here.id, held(3).id}
-    if harm is lose_key:  # and no key is made up for an archive that has one
-        assert keyfile.reread(holder.unlocked).secrets.archive == key
-
-
-def test_archive__in_use__keeps_nobody_waiting_for_ever(
-    holder: Holder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    holder.begin()
-    monkeypatch.setattr(files, "LOCK_PATIENCE", 0.0)
-    monkeypatch.setattr(files.lock.__wrapped__, "__kwdefaults__", {"patience": 0.0})  # type: ignore[attr-defined]
-    with files.lock(head.head_path(holder.home), what="it"):
-        moved = keeping.keep(holder.settings, holder.unlocked, held(1), PROGRESS)
-    assert isinstance(moved.fault, KeyLocked)
-    assert holder.look().place(held(1).id) is Place.DEVICE
-    assert holder.move().credentials == (held(1).id,)
-
-
-def test_rolled_back_archive__takes_nothing_from_the_sealed_store(holder: Holder) -> None:
-    holder.begin()
-    first = holder.keep(1)
-    older = holder.home.with_name("older")
-    shutil.copytree(holder.home, older)
-    second = holder.keep(2)
-    keeping.wallet_of(holder.settings, holder.unlocked).put(held(3))
-    shutil.rmtree(holder.home)
-    older.rename(holder.home)
-    assert holder.look().ids() == sorted([first, held(3).id])
-    assert second not in holder.look().ids()  # gone with the archive of then; the anchor tells
-    assert holder.move().credentials == (held(3).id,)
-    assert holder.look().ids() == sorted([first, held(3).id])
