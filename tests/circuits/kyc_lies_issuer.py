@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from holders import ANCHOR, Inputs
 from kyc_holders import TODAY, KycHolder
 from kyc_lie import put
-from passport_lies import square_root
+from passport_lies_face import square_root
 
 from mip_cli.crypto import babyjubjub as curve
 from mip_cli.crypto import credential as credentials

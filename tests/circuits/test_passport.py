@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 from forge import Forge
 from holders import Holder, enrolled, squares, with_distance, with_fold_norm
-from passport_lies import LIES, moved_probe
+from passport_lies import LIES
+from passport_lies_face import moved_probe
 
 from mip_cli.crypto import commitments
 from mip_cli.crypto.commitments import TAG_NULLIFIER

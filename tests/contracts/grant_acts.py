@@ -18,6 +18,15 @@ GRANTEE, STRANGER = account(41), account(42)
 NULLIFIER = 10**70
 DAY = 24 * 60 * 60
 MAX_LIFETIME = 366 * DAY
+ZERO = "0x" + "00" * 20
+NOT_VALID = "registry: proof is not valid"
+STALE = "grants: nonce is not the next sequence"
+NONE = "grants: nothing is granted"
+FOREIGN = "grants: sender is not the grantee"
+EXPIRED = "grants: grant has expired"
+USED_UP = "grants: grant is used up"
+TOO_HIGH = "grants: level is not granted"
+VOIDED = "grants: grant was voided by its holder"
 GRANT_FIELDS = (
     *(("grantee", "address"), ("purpose", "bytes32"), ("category", "bytes32")),
     *(("level", "uint256"), ("expires", "uint256"), ("uses", "uint256"), ("receipt", "bytes32")),
@@ -83,8 +92,7 @@ class Grants:
     contract: Any = None
 
     def __post_init__(self) -> None:
-        addresses = self.suite.registry.address, self.suite.epochs.address
-        self.contract = load("PermissionGrants.vy").deploy(*addresses)
+        self.contract = load("PermissionGrants.vy").deploy(*addresses(self.suite))
         self.suite.enroll(1)
 
     @property
@@ -206,6 +214,14 @@ class Grants:
 
 NOTHING = ("0x" + "00" * 20, 0, 0, 0, 0, bytes(32))
 """What ``Grants.state`` tells without a grant."""
+
+
+def addresses(suite: Deployment) -> tuple[str, str]:
+    return suite.registry.address, suite.epochs.address
+
+
+def plus_one(address: str) -> str:
+    return "0x" + (int(address, 16) + 1).to_bytes(20, "big").hex()
 
 
 def rolled_back(act: Callable[[], str | None]) -> str | None:

@@ -27,6 +27,7 @@ QUICK = {name: test for table in TABLES for name, test in table.QUICK.items()}
 PARTS = {
     "registry": ("registry", "registry_keys", "registry_checks"),
     "recovery": ("recovery", "recovery_requests", "recovery_end"),
+    "grants": ("grants", "grants_use", "grants_end"),
 }
 """Subjects whose tests lie in several files."""
 

@@ -12,19 +12,27 @@ from deployment import Deployment, account, at, load, now, refusal
 from eth.exceptions import Revert
 from eth_utils import keccak, to_checksum_address
 from grant_acts import (
-    DAY,
     FINANCE,
+    FOREIGN,
     GRANTEE,
     HEALTH,
     MAX_LIFETIME,
+    NOT_VALID,
     NOTHING,
     NULLIFIER,
     PURPOSE,
+    STALE,
     STRANGER,
+    TOO_HIGH,
+    USED_UP,
+    VOIDED,
+    ZERO,
     Grants,
     Terms,
+    addresses,
     changed,
     digest_of,
+    plus_one,
     rolled_back,
     typed_grant,
 )
@@ -33,16 +41,6 @@ from model import Presentation
 
 from mip_cli.chain import grants as client
 
-ZERO = "0x" + "00" * 20
-NOT_VALID = "registry: proof is not valid"
-STALE = "grants: nonce is not the next sequence"
-NONE = "grants: nothing is granted"
-FOREIGN = "grants: sender is not the grantee"
-EXPIRED = "grants: grant has expired"
-USED_UP = "grants: grant is used up"
-TOO_HIGH = "grants: level is not granted"
-VOIDED = "grants: grant was voided by its holder"
-
 
 @pytest.fixture
 def grants(suite: Deployment) -> Grants:
@@ -50,17 +48,13 @@ def grants(suite: Deployment) -> Grants:
 
 
 def test_deploy__reverts(suite: Deployment) -> None:
-    deploy, (registry, epochs) = load("PermissionGrants.vy").deploy, _addresses(suite)
+    deploy, (registry, epochs) = load("PermissionGrants.vy").deploy, addresses(suite)
     assert refusal(lambda: deploy(registry, epochs)) is None
     assert refusal(lambda: deploy(account(1), epochs)) == "grants: registry has no code"
     assert refusal(lambda: deploy(registry, account(1))) == "grants: epochs have no code"
     made = deploy(registry, epochs)
     assert (made.REGISTRY(), made.EPOCHS()) == (registry, epochs)
     assert made.MAX_LIFETIME() == MAX_LIFETIME == client.MAX_LIFETIME
-
-
-def _addresses(suite: Deployment) -> tuple[str, str]:
-    return suite.registry.address, suite.epochs.address
 
 
 def test_grants__have_no_admin_and_take_no_money(grants: Grants) -> None:
@@ -134,7 +128,7 @@ def _noted(terms: Terms) -> tuple[Any, ...]:
 
 
 OTHER_TERMS: dict[str, Callable[[Terms], Terms]] = {
-    "grantee": lambda t: replace(t, grantee=_plus_one(t.grantee)),
+    "grantee": lambda t: replace(t, grantee=plus_one(t.grantee)),
     "purpose": lambda t: replace(t, purpose=t.purpose + "."),
     "category": lambda t: replace(t, category=HEALTH),
     "level": lambda t: replace(t, level=t.level + 1),
@@ -143,10 +137,6 @@ OTHER_TERMS: dict[str, Callable[[Terms], Terms]] = {
     "uses": lambda t: replace(t, uses=t.uses + 1),
     "receipt": lambda t: replace(t, receipt=keccak(b"another receipt")),
 }
-
-
-def _plus_one(address: str) -> str:
-    return "0x" + (int(address, 16) + 1).to_bytes(20, "big").hex()
 
 
 @pytest.mark.parametrize("name", OTHER_TERMS)
@@ -196,7 +186,7 @@ def test_grant__too_little_shown__reverts(grants: Grants) -> None:
 
 def test_grant__another_chain_or_deployment__reverts(grants: Grants) -> None:
     terms = Terms()
-    elsewhere = load("PermissionGrants.vy").deploy(*_addresses(grants.suite))
+    elsewhere = load("PermissionGrants.vy").deploy(*addresses(grants.suite))
     shown = grants.shown(terms)
     assert refusal(lambda: elsewhere.grant(terms.abi(), shown.abi())) == NOT_VALID
     # the digest alone of another contract or chain
@@ -289,193 +279,6 @@ def test_grant__extremes_fit_in_a_word(grants: Grants) -> None:
     assert grants.grant(terms) == "grants: epoch is out of range"
     grants.set_epoch(2**256 - 1)
     assert grants.grant(terms) == "grants: epoch is out of range"
-
-
-def test_epoch__advance_voids(grants: Grants) -> None:
-    terms, other = Terms(), Terms(category=HEALTH, level=3)
-    assert grants.grant(terms) is None
-    assert grants.grant(other) is None
-    unsent = grants.shown(terms)
-    assert rolled_back(lambda: grants.grant(terms, unsent)) is None
-    grants.advance()
-    assert grants.use() == VOIDED
-    assert grants.use(3, category=HEALTH) == VOIDED
-    assert grants.state()[4] == 0  # as it was noted
-    # what was proved before it was voided is void as well
-    assert grants.grant(terms, unsent) == NOT_VALID
-    assert grants.grant(terms, epoch=0) == NOT_VALID
-    assert grants.grant(terms, epoch=2) == NOT_VALID
-    assert grants.grant(terms) is None
-    assert grants.state()[4] == 1
-    assert grants.use() is None
-    assert grants.use(3, category=HEALTH) == VOIDED
-    grants.advance()
-    assert grants.use() == VOIDED
-
-
-def test_epoch__of_others_changes_nothing(grants: Grants) -> None:
-    assert grants.grant(Terms()) is None
-    grants.advance(nullifier=NULLIFIER + 5)
-    assert grants.use() is None
-
-
-def test_revoke__ends_the_grant(grants: Grants) -> None:
-    assert grants.grant(Terms()) is None
-    assert grants.use() is None
-    shown = grants.shown_revoke()
-    hashed = keccak(text=PURPOSE)
-    grants.contract.revoke(GRANTEE, hashed, FINANCE, shown.abi(), sender=account(66))
-    (log,) = grants.contract.get_logs()
-    assert type(log).__name__ == "GrantRevoked"
-    assert (log.nullifier, log.category, log.sequence) == (NULLIFIER, FINANCE, 2)
-    assert grants.state() == NOTHING
-    assert grants.contract.sequence_of(NULLIFIER, FINANCE) == 2
-    assert grants.use() == NONE
-    assert grants.revoke(shown) == STALE
-    assert grants.revoke(changed(shown, proof=tuple(negated_form(shown.proof)))) == STALE
-    assert grants.grant(Terms()) is None
-    assert grants.use() is None
-
-
-def test_revoke__stops_what_was_not_sent_yet(grants: Grants) -> None:
-    terms = Terms()
-    unsent = grants.shown(terms)
-    assert rolled_back(lambda: grants.grant(terms, unsent)) is None
-    assert grants.revoke() is None  # nothing was granted yet
-    assert grants.contract.sequence_of(NULLIFIER, FINANCE) == 1
-    assert grants.grant(terms, unsent) == STALE
-
-
-def test_revoke__proof_of_something_else__reverts(grants: Grants) -> None:
-    assert grants.grant(Terms()) is None
-    assert grants.grant(Terms(category=HEALTH)) is None
-    good = grants.shown_revoke()
-    assert rolled_back(lambda: grants.revoke(good)) is None
-    assert grants.revoke(good, grantee=STRANGER) == NOT_VALID
-    assert grants.revoke(good, purpose=PURPOSE + ".") == NOT_VALID
-    assert grants.revoke(good, category=HEALTH) == NOT_VALID
-    assert grants.revoke(changed(good, nullifier=NULLIFIER + 1, nonce=1)) == NOT_VALID
-    assert grants.revoke(changed(good, beneficiary=account(9))) == NOT_VALID
-    assert grants.revoke(changed(good, nonce=3)) == STALE
-    assert grants.revoke(nonce=1) == STALE
-    assert grants.revoke(level=1) == "registry: level is too low"
-    assert grants.revoke(signature="grant(address,bytes32,bytes32)") == NOT_VALID
-    # a digest that names another grantee or purpose, asker and pseudonym being right
-    for grantee, purpose in ((STRANGER, PURPOSE), (GRANTEE, "another")):
-        packed = int(grantee, 16).to_bytes(32, "big") + keccak(text=purpose) + FINANCE
-        payload = keccak(keccak(text="revoke(address,bytes32,bytes32)") + packed)
-        mixed = grants.suite.presentation(grants.address, PURPOSE, payload, nonce=2, app=GRANTEE)
-        assert grants.revoke(mixed) == NOT_VALID
-    # a grant does not revoke, a revocation does not grant
-    terms = Terms()
-    assert grants.revoke(grants.shown(terms)) == NOT_VALID
-    assert grants.grant(terms, good) == NOT_VALID
-    # nor a revocation of another deployment
-    elsewhere = load("PermissionGrants.vy").deploy(*_addresses(grants.suite))
-    fresh = changed(good)
-    revoked = (GRANTEE, keccak(text=PURPOSE), FINANCE)
-    assert refusal(lambda: elsewhere.revoke(*revoked, fresh.abi())) == STALE
-    first = grants.shown_revoke(nonce=1)
-    assert refusal(lambda: elsewhere.revoke(*revoked, first.abi())) == NOT_VALID
-    assert grants.use() is None
-
-
-def test_revoke__of_what_has_ended(grants: Grants) -> None:
-    """Revoking works after the last use, the expiry and a voiding: it ends whatever is noted."""
-    for end in (
-        lambda: [grants.use(), grants.use(), grants.use()],
-        lambda: at(now() + 31 * DAY),
-        lambda: grants.advance(),
-    ):
-        with boa.env.anchor():
-            assert grants.grant(Terms()) is None
-            end()
-            assert grants.use() not in (None, NONE)
-            assert grants.revoke() is None
-            assert grants.use() == NONE
-
-
-def test_renounce__by_the_grantee_alone(grants: Grants) -> None:
-    assert grants.renounce() == NONE
-    assert grants.grant(Terms()) is None
-    unsent = grants.shown(Terms(uses=5))
-    assert grants.renounce(by=STRANGER) == FOREIGN
-    assert grants.renounce(by=account(1)) == FOREIGN
-    assert grants.use() is None
-    grants.contract.renounce(NULLIFIER, FINANCE, sender=GRANTEE)
-    (log,) = grants.contract.get_logs()
-    assert type(log).__name__ == "GrantRenounced"
-    assert (log.nullifier, log.category) == (NULLIFIER, FINANCE)
-    assert grants.state() == NOTHING
-    assert grants.renounce() == NONE
-    # it voids nothing that the holder has presented
-    assert grants.contract.sequence_of(NULLIFIER, FINANCE) == 1
-    assert grants.grant(Terms(uses=5), unsent) is None
-    with boa.env.anchor():
-        grants.advance()
-        assert grants.renounce() is None
-    at(now() + 31 * DAY)
-    assert grants.renounce() is None
-
-
-def test_use__counts_down(grants: Grants) -> None:
-    assert grants.grant(Terms(uses=2)) is None
-    for left in (1, 0):
-        grants.contract.use(NULLIFIER, FINANCE, left + 1, keccak(b"this"), sender=GRANTEE)
-        (log,) = grants.contract.get_logs()
-        assert type(log).__name__ == "GrantUsed"
-        assert (log.nullifier, log.category, log.level) == (NULLIFIER, FINANCE, left + 1)
-        assert (log.uses_left, log.access) == (left, keccak(b"this"))
-        assert grants.state()[3] == left
-    assert grants.use() == USED_UP
-    assert grants.use(0) == USED_UP
-    assert grants.state()[:4] == (GRANTEE, 2, Terms().expires, 0)
-
-
-@pytest.mark.parametrize("granted", [0, 1, 2, 3])
-def test_use__level(grants: Grants, granted: int) -> None:
-    assert grants.grant(Terms(level=granted, uses=9)) is None
-    for asked in (0, 1, 2, 3, 4, 2**256 - 1):
-        assert grants.use(asked) == (None if asked <= granted else TOO_HIGH)
-
-
-def test_use__until_it_expires(grants: Grants) -> None:
-    terms = Terms(uses=5)
-    assert grants.grant(terms) is None
-    at(terms.expires - 1)
-    assert grants.use() is None
-    at(terms.expires)
-    assert grants.use() == EXPIRED
-    at(terms.expires + 10**9)
-    assert grants.use() == EXPIRED
-
-
-def test_use__by_another__reverts(grants: Grants) -> None:
-    assert grants.use() == NONE
-    assert grants.grant(Terms()) is None
-    assert grants.use(by=STRANGER) == FOREIGN
-    assert grants.use(by=_plus_one(GRANTEE)) == FOREIGN
-    assert grants.use(by=ZERO) == FOREIGN
-    assert grants.use(category=HEALTH) == NONE
-    assert grants.use(nullifier=NULLIFIER + 1) == NONE
-    assert grants.use(by=ZERO, nullifier=NULLIFIER + 1) == NONE
-    assert grants.use() is None
-
-
-def test_use__says_the_first_thing_that_stands_against_it(grants: Grants) -> None:
-    assert grants.grant(Terms(uses=1, level=1)) is None
-    grants.advance()
-    assert grants.use(1) == VOIDED
-    assert grants.use(2) == TOO_HIGH
-    assert grants.grant(Terms(uses=1, level=1)) is None
-    assert grants.use(1) is None
-    grants.advance()
-    assert grants.use(2) == USED_UP
-    at(now() + 31 * DAY)
-    assert grants.use(2) == EXPIRED
-    assert grants.use(2, by=STRANGER) == FOREIGN
-    assert grants.revoke() is None
-    assert grants.use(2, by=STRANGER) == NONE
 
 
 def test_domain__is_the_one_of_the_digest(grants: Grants) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.aftermath import journalled
 from tests.e2e.chains import Chain, Proxy
 from tests.e2e.devices import Holder
-from tests.e2e.test_interruptions import journalled
 
 NEW_PASSWORD = "a password for the next year"
 

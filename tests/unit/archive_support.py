@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
-from mip_cli.crypto.archive_blocks import Block
+from mip_cli.crypto.archive_blocks import CHUNK, Block
 from mip_cli.crypto.archive_keys import ArchiveKey
 from mip_cli.crypto.cid import Link
 from mip_cli.progress import Silent
@@ -106,6 +106,19 @@ def reader(content: bytes) -> Callable[[int], bytes]:
         return piece
 
     return read
+
+
+def pattern(size: int) -> bytes:
+    return (b"%08d" % size * (size // 8 + 1))[:size]
+
+
+def filled(kept: Kept) -> None:
+    """Put one large record and many small ones: blocks of every kind there is."""
+    kept.put("health", "large", pattern(3 * CHUNK))
+    with kept.open() as archive:
+        for number in range(140):
+            archive.put("health", f"r{number}", "a/b", 5, reader(b"12345"))
+        archive.commit()
 
 
 class Killer:

@@ -1,0 +1,1 @@
+"""A package, so that its chain ends with its last test: the scope "package" asks for one."""
