@@ -56,7 +56,11 @@ def export(
     metavar="STORE",
     help="Where the archive keeps its blocks on this device, as for put.",
 )
-@click.option("--older", is_flag=True, help="Lose what was added since FILE was written.")
+@click.option(
+    "--older",
+    is_flag=True,
+    help="Lose what was added since FILE was written; never past an erasure.",
+)
 @_archive.opens_archive
 def import_archive(
     settings: Settings,

@@ -82,8 +82,9 @@ def deploy(
 ) -> None:
     """Put the suite on a chain, at the same addresses everywhere.
 
-    What stands there already is skipped: run it again after an interruption, or any time. Nobody
-    owns the contracts; the account only pays. Development keys go on local chains only.
+    What stands there already is skipped: run it again after an interruption, or on another machine,
+    which so learns where things stand and sends nothing. Nobody owns the contracts; the account
+    only pays. Development keys go on local chains only.
     """
     from mip_cli.chain.rpc import RpcClient
 

@@ -44,7 +44,12 @@ LIST_SCHEMA = "mip.kyc.list/1"
 SHOW_SCHEMA = "mip.kyc.show/1"
 
 
-@click.group(epilog=example("mip kyc list", "mip kyc prove --policy adult.json --app AgeGate"))
+@click.group(
+    epilog=example(
+        "mip kyc list --image now.jpg",
+        "mip kyc prove --policy adult.json --app AgeGate --call 'enter()' --image now.jpg --send",
+    )
+)
 def kyc() -> None:
     """Keep credentials, and prove what they say without showing them."""
 

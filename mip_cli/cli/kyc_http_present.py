@@ -151,7 +151,11 @@ def _asked(file: str, level: int | None) -> AppPolicyText:
     return found
 
 
-@click.group(epilog=example("mip kyc verifier serve --policy adult.json --purpose 'Enter'"))
+@click.group(
+    epilog=example(
+        "mip kyc verifier serve --policy adult.json --purpose 'Enter' --key-file service.key"
+    )
+)
 def verifier() -> None:
     """Ask for proofs as a web service."""
 

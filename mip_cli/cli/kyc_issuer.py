@@ -177,7 +177,7 @@ def issue(
 
     def text() -> None:
         click.echo(f"credential {number} written to {output}")
-        _io.note(f"note its number: `mip kyc issuer revoke --number {number}` ends it")
+        _io.note(f"note its number: `mip kyc issuer revoke --number {number} -o FILE` ends it")
 
     if output != "-":
         fields = {"number": number, "output": output}

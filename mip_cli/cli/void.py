@@ -23,7 +23,11 @@ from mip_cli.flows.passport import prove as prove_flow
 from mip_cli.flows.passport import void as flow
 
 
-@click.command(epilog=example("mip passport void --image now.jpg", "mip passport void --app Vault"))
+@click.command(
+    epilog=example(
+        "mip passport void --image now.jpg", "mip passport void --image now.jpg --app PassportVault"
+    )
+)
 @click.option("--app", metavar="APP", help="At this app alone, known to the key file or not.")
 @passport_option
 @_keys.image_option

@@ -170,7 +170,8 @@ def load_deployment(settings: Settings, chain_id: int) -> Deployment:
     if not path.exists():
         raise EnvironmentFault(
             f"nothing is known to be deployed on chain {chain_id}",
-            hint="start a local chain with mip dev up, or deploy with mip deploy",
+            hint="start a local chain with mip dev up, or run mip deploy: where the suite stands"
+            " already, it sends nothing and notes the place",
         )
     deployment = parse_deployment(files.read_bounded(path, MAX_RECORD, what="deployment record"))
     if deployment.chain_id != chain_id:

@@ -53,8 +53,8 @@ def require_member(tree: TreeIndex, leaf: int) -> int:
     if index is None:
         raise UsageFault(
             "the registry does not hold this passport with these keys",
-            hint="a re-org or a lying node may have lost the enrolment: run `mip enroll` again, "
-            "the same way",
+            hint="they were replaced elsewhere, as by a recovery; or a re-org or a lying node lost "
+            "the enrolment: run `mip enroll` again, the same way",
         )
     return index
 
