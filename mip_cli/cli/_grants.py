@@ -10,6 +10,7 @@ from mip_cli.crypto.grant_card import GranteeKind
 from mip_cli.crypto.grant_consent import LEVELS, NOT_RECALLED, ConsentReceipt
 from mip_cli.errors import UsageFault
 from mip_cli.flows.grants.grant import Consent
+from mip_cli.flows.spans import duration
 from mip_cli.store.credential_records import CATEGORY
 
 _SPAN = re.compile(r"([1-9][0-9]{0,8})([mhd])")
@@ -33,14 +34,13 @@ def consent_text(consent: Consent) -> str:
         f"  what      {LEVELS[wish.level]} of {wish.category} (level {wish.level})",
         *_without_credentials(wish.category),
         f"  purpose   {_io.sanitize(card.purpose)}",
-        f"  until     {wish.lifetime // 60} minutes from now"
-        if wish.lifetime < 2 * 86_400
-        else f"  until     {wish.lifetime // 86_400} days from now",
+        f"  until     {duration(wish.lifetime)} from now",
         f"  uses      {wish.uses}",
         f"  chain     {consent.chain_id}, contract {consent.contract}",
         "  he learns a pseudonym of yours that only he and this purpose see; everybody sees on "
         "chain that it granted something, to whom, and when it was used",
-        f"  not recalled later: {NOT_RECALLED}",
+        "  it takes the place of a grant of this category that he has for this purpose",
+        f"  not recalled later: {NOT_RECALLED if wish.level else 'the proof'}",
         "  his name is his own word; nobody vouches for it",
     ]
     return "\n".join(lines)

@@ -120,6 +120,11 @@ def log(
 @click.command(
     "anchor", epilog=example("mip archive anchor --image me.jpg --key-file payer.key --yes")
 )
+@click.option(
+    "--older",
+    is_flag=True,
+    help="Go on from this copy although the chain knows of a later one, which is lost.",
+)
 @setting_option("--prover", "prover", metavar="NAME", help="auto, rapidsnark, groth16py, snarkjs.")
 @_payer.payer_options
 @rpc_option
@@ -127,6 +132,7 @@ def log(
 @_archive.opens_archive
 def anchor(
     settings: Settings,
+    older: bool,
     key_file: Path | None,
     yes: bool,
     passport_name: str,
@@ -136,8 +142,9 @@ def anchor(
 ) -> None:
     """Put a commitment to the archive's log on chain, under a pseudonym of your passport.
 
-    From then on an older copy, or one whose log went another way, is found out. The chain learns
-    that a pseudonym anchored, and when; whoever pays is visible.
+    From then on an older copy, or one whose log went another way, is found out, by `mip archive
+    verify` and before it takes the place of the newest (`--older`). The chain learns that a
+    pseudonym anchored, and when; whoever pays is visible.
     """
     if image is None:
         raise UsageFault("anchoring shows face and password", hint="add --image FILE")
@@ -147,7 +154,7 @@ def anchor(
         _render.TerminalProgress(quiet=as_json) as progress,
         flow.opened(settings, passport_name, factors, progress) as session,
     ):
-        plan = archive_anchor.plan(settings, session, progress, payer.address)
+        plan = archive_anchor.plan(settings, session, progress, payer.address, older=older)
     with _render.TerminalProgress(quiet=as_json) as progress:
         consent = prove_flow.prepare(settings, plan.ask, progress)
     click.echo(_proofs.consent_text(consent, _BOTH), err=True)

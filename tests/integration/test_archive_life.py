@@ -62,10 +62,10 @@ class Holder:
                 stdin=lambda size: data,
             )
 
-    def plan(self) -> Plan:
+    def plan(self, *, older: bool = False) -> Plan:
         with self.open() as session:
             who = developer_signer(1).address
-            return archive_anchor.plan(self.settings, session, Silent(), who)
+            return archive_anchor.plan(self.settings, session, Silent(), who, older=older)
 
     def anchor(self) -> int:
         plan = self.plan()
@@ -119,6 +119,8 @@ def test_archive__anchored__older_and_other_copies_are_found_out(
         holder.plan()
     with pytest.raises(ArchiveRolledBack, match="knows of anchor 1, the archive here of none"):
         before.verify()
+    with pytest.raises(ArchiveRolledBack, match="knows of anchor 1, the archive here of none"):
+        before.plan()  # which would hide that it is older
 
     # two devices go on from the same archive; the second one to anchor is told
     other = holder.elsewhere(tmp_path / "other")
@@ -131,6 +133,9 @@ def test_archive__anchored__older_and_other_copies_are_found_out(
         other.bring(theirs)
     with pytest.raises(ArchiveForked, match="went another way"):
         other.verify()
+    with pytest.raises(ArchiveForked, match="went another way"):
+        other.plan()
+    assert other.plan(older=True).sequence == 3  # whoever lost the newest goes on from what he has
     assert holder.verify().sequence == 2
 
     # a proof for one commitment is of no use for another

@@ -99,26 +99,42 @@ def _compare(session: Session, link: Connection, found: Audit) -> Verified:
     if newest == 0:
         return Verified(found, Standing.NEVER, unsent=unsent)
     committed = anchor.commitment_at(nullifier, newest)
+    note = _require_goes_on(session, ours, newest, committed)
+    return Verified(found, Standing.ANCHORED, newest, found.acts - note.size, unsent)
+
+
+def _require_goes_on(
+    session: Session, ours: list[AnchorNote], newest: int, committed: bytes
+) -> AnchorNote:
+    """Return the act of the newest anchor on chain; raise unless the log here goes on from it."""
     note = matching(session, ours, newest, committed)
-    if note is None and any(one.sequence == newest for one in ours):
+    if note is not None:
+        return note
+    if any(one.sequence == newest for one in ours):
         raise ArchiveForked(
             f"the chain's anchor {newest} is of an archive whose log went another way",
             hint="another device anchored its own copy: find it, and export it from there",
         )
-    if note is None:
-        known = max((one.sequence for one in ours), default=0)
-        raise ArchiveRolledBack(
-            f"the chain knows of anchor {newest}, the archive here of none after {known}: it is "
-            "an older one",
-            hint="restore the newest copy: mip archive import FILE.car",
-        )
-    return Verified(found, Standing.ANCHORED, newest, found.acts - note.size, unsent)
+    known = max((one.sequence for one in ours), default=0)
+    raise ArchiveRolledBack(
+        f"the chain knows of anchor {newest}, the archive here of none after {known}: it is "
+        "an older one",
+        hint="restore the newest copy: mip archive import FILE.car",
+    )
 
 
-def plan(settings: Settings, session: Session, progress: Progress, beneficiary: Address) -> Plan:
+def plan(
+    settings: Settings,
+    session: Session,
+    progress: Progress,
+    beneficiary: Address,
+    *,
+    older: bool = False,
+) -> Plan:
     """Log that the archive is being anchored, durably, and say what must be proved for it.
 
-    Raises ``UsageFault`` when the log is anchored as it is.
+    An anchor on an older copy would hide that it is one, so that it needs ``older``. Raises
+    ``UsageFault`` when the log is anchored as it is, ``ArchiveRolledBack``, ``ArchiveForked``.
     """
     archive = session.archive
     progress.step("asking the chain")
@@ -127,8 +143,10 @@ def plan(settings: Settings, session: Session, progress: Progress, beneficiary: 
         newest = anchor.sequence_of(nullifier)
         committed = anchor.commitment_at(nullifier, newest)
         chain_id = link.chain_id
-    hashes = archive.log.leaf_hashes()
-    notes = anchor_notes(archive, hashes)
+        ours = notes_at(session, link, anchor.address)
+        if newest and not older:
+            _require_goes_on(session, ours, newest, committed)
+    notes = anchor_notes(archive, archive.log.leaf_hashes())
     last = notes[-1] if notes and notes[-1].size == len(archive.log) else None
     if last is not None and matching(session, [last], newest, committed) is not None:
         raise UsageFault("nothing was done since the last anchor", hint="mip archive verify")
