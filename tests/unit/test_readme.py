@@ -20,7 +20,7 @@ LINES = [
 
 def parse(line: str) -> str:
     """Parse a command line down to the command that would run, without running it."""
-    arguments = shlex.split(line)[1:]
+    arguments = shlex.split(line.partition(" > ")[0])[1:]  # the shell keeps what it redirects
     command: click.Command = cli
     context = click.Context(cli, info_name="mip")
     while isinstance(command, click.Group):
