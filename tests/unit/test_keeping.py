@@ -268,6 +268,40 @@ def test_move__while_a_later_state_comes__leaves_that_one(
     assert holder.archived() == {name: later}
 
 
+def test_move__that_waited_for_a_removal__brings_nothing_back(
+    holder: Holder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process has the archive's lock, and deletes for good what this one came to move."""
+    first, second = (holder.keep(n) for n in (1, 2))
+    holder.begin()
+    attached = archive_records.attached
+
+    def after_it(*given: Any, **named: Any) -> Any:
+        monkeypatch.setattr(archive_records, "attached", attached)
+        holder.remove(first)
+        return attached(given[0], given[1], holder.unlocked, *given[3:], **named)
+
+    monkeypatch.setattr(archive_records, "attached", after_it)
+    assert holder.move().credentials == (second,)
+    assert holder.look().ids() == [second]
+    assert list(holder.archived()) == [second]
+
+
+def test_put__in_the_place_of_a_credential__is_refused(holder: Holder) -> None:
+    """Not even its own sealed bytes, which as a file would be no credential and in every view."""
+    holder.begin()
+    name = holder.keep(1)
+    path = keeping.wallet_of(holder.settings, holder.unlocked).vault.path_of(name)
+    body = holder.archive(lambda a: b"".join(a.read(a.find("identity", path))))
+    for kind in ("application/octet-stream", "application/json"):
+        with pytest.raises(UsageFault, match="is a credential, which nothing else"):
+            holder.archive(
+                lambda a, kind=kind: a.put("identity", path, kind, len(body), reader(body))
+            )
+    holder.archive(lambda a: a.put_credential("identity", path, body))
+    assert holder.archived() == {name: held(1)}
+
+
 def test_remove__in_both_places(holder: Holder) -> None:
     first = holder.keep(1)
     holder.remove(first)
