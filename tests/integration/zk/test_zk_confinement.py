@@ -171,6 +171,15 @@ def test_run_together__gives_each_output_and_ends_all_when_one_fails(tmp_path: P
     assert not mark.exists()
 
 
+def test_run_together__what_one_started_ends_with_it(tmp_path: Path) -> None:
+    """Not with the last of all: its number may be another process's by then."""
+    mark = tmp_path / "mark"
+    started = f"(sleep 0.5; touch {mark}) >/dev/null 2>&1 & exit 0"
+    shells = [Program(["/bin/sh", "-c", script]) for script in (started, "sleep 1.2")]
+    assert child.run_together(shells, timeout=10) == [b"", b""]
+    assert not mark.exists()
+
+
 def test_run__failure_and_absence__reverts(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentFault, match="status 1"):
         child.run(Program(["/bin/false"]), timeout=10)
