@@ -205,6 +205,15 @@ def test_record__in_the_place_of_another__is_refused(holder: Holder) -> None:
         kept.require_whole()
 
 
+def test_place__sealed_for_another_credential__is_refused(holder: Holder) -> None:
+    """Sealed to its place, and still of another name: by that it would be moved and deleted."""
+    vault = keeping.wallet_of(holder.settings, holder.unlocked).vault
+    for place in (held(1).id, vault.path_of(held(1).id)):
+        assert vault.open(vault.seal(held(1), place), place, "it") == held(1)
+        with pytest.raises(FileInvalid, match="it holds another credential"):
+            vault.open(vault.seal(held(2), place), place, "it")
+
+
 def test_move__takes_what_is_from_before_the_archive(holder: Holder) -> None:
     names = sorted(holder.keep(n) for n in (1, 2))
     wallet = keeping.wallet_of(holder.settings, holder.unlocked)
