@@ -70,7 +70,7 @@ def run_together(programs: Sequence[Program], *, timeout: float) -> list[bytes]:
         processes = []
         for program in programs:
             process = stack.enter_context(program.start())
-            stack.callback(_kill_group, process)
+            stack.callback(_kill_unfinished, process)
             processes.append(process)
         return [
             _finish(program, process, deadline - time.monotonic(), timeout)
@@ -85,10 +85,17 @@ def _finish(
         out, err = process.communicate(program.stdin, timeout=max(left, 0))
     except subprocess.TimeoutExpired as error:
         raise EnvironmentFault(f"{program.name} did not finish within {timeout:.0f} s") from error
+    finally:
+        _kill_group(process)  # at once: later its number may be another's
     if process.returncode != 0:
         said = "" if program.quiet else ": " + (out + err).decode(errors="replace").strip()[-600:]
         raise EnvironmentFault(f"{program.name} failed with status {process.returncode}{said}")
     return out
+
+
+def _kill_unfinished(process: subprocess.Popen[bytes]) -> None:
+    if process.returncode is None:  # nobody has waited for it, so its number is its own
+        _kill_group(process)
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:

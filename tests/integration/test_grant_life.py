@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -224,6 +225,21 @@ def test_open__killed_after_the_use__an_older_and_a_newer_bundle_need_no_second_
     assert [(use.receipt, use.uses_left) for use in used.uses] == [(done.receipt, 0)]
     with pytest.raises(PermissionAbsent, match="used up"):
         bank.open(later)
+
+
+def test_open__killed_after_the_use__of_a_grant_that_ended__is_refused(world: World) -> None:
+    """What was paid for stays paid, and opens nothing once the holder took it back."""
+    bank = world.party("taker")
+    bundle = world.issue(bank, "taken-back", uses=2)
+    with pytest.raises(Killed):
+        bank.open(bundle, Until("decrypting"))
+    assert (bank.left(bundle), len(bank.pending(bundle))) == (1, 1)
+    shutil.copytree(world.folder / "blocks", copied := world.folder / "blocks of then")
+    world.revoke("taken-back")
+    bank.store = f"folder:{copied}"
+    with pytest.raises(PermissionAbsent, match="nothing is granted"):
+        bank.open(bundle)
+    assert not bank.folder.exists()
 
 
 def test_open__killed_before_the_use__the_same_receipt_is_taken(world: World) -> None:

@@ -87,6 +87,33 @@ def test_host__that_is_anothers__refused(name: str) -> None:
     assert lines == ["POST /good 421"]
 
 
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (["POST /good HTTP/1.1", "Host: shop.example"], 200),
+        (["POST /good HTTP/1.1", "Host: evil.example", "X-Forwarded-Host: shop.example"], 421),
+        (["POST /good HTTP/1.1", "Host: evil.example", "Forwarded: host=shop.example"], 421),
+        (["POST /good HTTP/1.1", "Host: evil.example", "X-Forwarded-For: 127.0.0.1"], 421),
+        (["POST http://shop.example/good HTTP/1.1", "Host: evil.example"], 421),
+        (["POST /good HTTP/1.1", "Host: evil.example", "Host: shop.example"], 421),
+        (["POST /good HTTP/1.1", "Host: shop.example", "Host: evil.example"], 421),
+        (["POST /good HTTP/1.1", "Host: shop.example."], 421),
+        (["POST /good HTTP/1.1", "Host: [::ffff:10.0.0.1]"], 421),
+        (["POST /good HTTP/1.1", "Host:"], 421),
+        (["POST /good HTTP/1.0"], 421),
+    ],
+)
+def test_host__by_another_way__refused(lines: list[str], status: int) -> None:
+    with (
+        running(app_of([])) as port,
+        socket.create_connection(("127.0.0.1", port), TIMEOUT) as sent,
+    ):
+        head = "\r\n".join([*lines, "Content-Length: 0", "Connection: close", "", ""])
+        sent.sendall(head.encode())
+        with sent.makefile("rb") as answered:
+            assert answered.read().split()[1] == str(status).encode()
+
+
 def test_dripping_request__is_cut_off_and_others_are_served() -> None:
     with (
         running(app_of([]), patience=1) as port,

@@ -96,6 +96,28 @@ def test_beside__says_what_all_pairs_say(names: list[str], data: st.DataObject) 
     )
 
 
+@given(st.lists(NAMES, unique=True), st.data())
+def test_beside__of_a_manifest_of_before__says_what_all_pairs_say(
+    names: list[str], data: st.DataObject
+) -> None:
+    """Where such lie beside each other already, none hides another."""
+
+    def clash(one: str, other: str) -> bool:
+        one, other = one.lower(), other.lower()
+        return one == other or one.startswith(other + "/") or other.startswith(one + "/")
+
+    found, lying = paths.Beside(), list(names)
+    for name in names:
+        found.add(name)
+    for gone in data.draw(st.permutations(names)):
+        found.remove(gone)
+        lying.remove(gone)
+        for name in ("a", "A/b", "b", "c"):
+            other = found.conflict(name)
+            assert (other is not None) == any(clash(name, one) for one in lying)
+            assert other is None or (other in lying and clash(name, other))
+
+
 def hostile(kept: Kept, monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """Put what no honest tool puts: a holder whose own is another."""
     with monkeypatch.context() as other:

@@ -157,6 +157,16 @@ def test_cell__member_that_fewer_than_five_have__is_left_out() -> None:
     assert set(shown["members"]) == {"amount", "other"}
 
 
+def test_cell__with_fewer_than_five_json_records__is_not_told() -> None:
+    """The rest of a full cell may be files or credentials, which no number counts."""
+    few = [(0, {"amount": n}) for n in range(4)]
+    assert redaction.aggregate(few, SCHEMA) == NOTHING
+    whole = [(1, {"amount": n}) for n in range(8)]
+    shown = redaction.aggregate([*few, *whole], SCHEMA)
+    assert shown == redaction.aggregate(whole, SCHEMA)
+    assert shown["records"] == 8
+
+
 def test_cell__many_values_of_few_records__are_left_out() -> None:
     schema = {"properties": {"a": {"items": {"type": "number"}}}}
     of_one = [(0, {"a": [1, 2, 3, 4, 5, 6, 7]}), *[(0, {})] * 7]

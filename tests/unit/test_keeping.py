@@ -124,6 +124,15 @@ def test_record__in_the_place_of_another__is_refused(holder: Holder) -> None:
         kept.require_whole()
 
 
+def test_place__sealed_for_another_credential__is_refused(holder: Holder) -> None:
+    """Sealed to its place, and still of another name: by that it would be moved and deleted."""
+    vault = keeping.wallet_of(holder.settings, holder.unlocked).vault
+    for place in (held(1).id, vault.path_of(held(1).id)):
+        assert vault.open(vault.seal(held(1), place), place, "it") == held(1)
+        with pytest.raises(FileInvalid, match="it holds another credential"):
+            vault.open(vault.seal(held(2), place), place, "it")
+
+
 def test_move__takes_what_is_from_before_the_archive(holder: Holder) -> None:
     names = sorted(holder.keep(n) for n in (1, 2))
     wallet = keeping.wallet_of(holder.settings, holder.unlocked)
@@ -185,6 +194,40 @@ def test_move__while_a_later_state_comes__leaves_that_one(
     assert (kept.get(name), kept.place(name)) == (later, Place.DEVICE)
     assert holder.move().credentials == (name,)
     assert holder.archived() == {name: later}
+
+
+def test_move__that_waited_for_a_removal__brings_nothing_back(
+    holder: Holder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process has the archive's lock, and deletes for good what this one came to move."""
+    first, second = (holder.keep(n) for n in (1, 2))
+    holder.begin()
+    attached = archive_records.attached
+
+    def after_it(*given: Any, **named: Any) -> Any:
+        monkeypatch.setattr(archive_records, "attached", attached)
+        holder.remove(first)
+        return attached(given[0], given[1], holder.unlocked, *given[3:], **named)
+
+    monkeypatch.setattr(archive_records, "attached", after_it)
+    assert holder.move().credentials == (second,)
+    assert holder.look().ids() == [second]
+    assert list(holder.archived()) == [second]
+
+
+def test_put__in_the_place_of_a_credential__is_refused(holder: Holder) -> None:
+    """Not even its own sealed bytes, which as a file would be no credential and in every view."""
+    holder.begin()
+    name = holder.keep(1)
+    path = keeping.wallet_of(holder.settings, holder.unlocked).vault.path_of(name)
+    body = holder.archive(lambda a: b"".join(a.read(a.find("identity", path))))
+    for kind in ("application/octet-stream", "application/json"):
+        with pytest.raises(UsageFault, match="is a credential, which nothing else"):
+            holder.archive(
+                lambda a, kind=kind: a.put("identity", path, kind, len(body), reader(body))
+            )
+    holder.archive(lambda a: a.put_credential("identity", path, body))
+    assert holder.archived() == {name: held(1)}
 
 
 def test_remove__in_both_places(holder: Holder) -> None:

@@ -149,6 +149,7 @@ def move(settings: Settings, unlocked: Unlocked, progress: Progress) -> Moved:
         with archive_records.attached(
             settings, unlocked.secrets.name, unlocked, progress
         ) as session:
+            waiting, fault = _waiting(wallet)  # what was deleted meanwhile stays so
             records = CredentialRecords(session.archive, wallet.vault)
             archived, _ = records.read()
             for held in waiting:

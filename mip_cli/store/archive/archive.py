@@ -95,6 +95,11 @@ class Archive(ArchiveReader):
         place = self._category_for(category)
         place.require_room(path)
         before = place.records.get(path)
+        if before is not None and before[1].type == CREDENTIAL_TYPE != media_type:
+            raise UsageFault(
+                f"{path} is a credential, which nothing else can take the place of",
+                hint="choose another --path; `mip kyc remove` deletes a credential",
+            )
         record = Record(
             path=path,
             version=1 if before is None else before[1].version + 1,

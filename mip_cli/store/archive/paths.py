@@ -13,20 +13,25 @@ class Beside:
     """The paths of one category; tells whether another one can lie beside them."""
 
     def __init__(self) -> None:
-        self._files: dict[str, str] = {}
+        self._files: dict[str, list[str]] = {}
         self._folders: dict[str, int] = {}
 
     def add(self, path: str) -> None:
         """Note a path."""
         folded = _folded(path)
-        self._files[folded] = path
+        self._files.setdefault(folded, []).append(path)  # several in a manifest of before
         for folder in _above(folded):
             self._folders[folder] = self._folders.get(folder, 0) + 1
 
     def remove(self, path: str) -> None:
         """Forget a path that was noted."""
         folded = _folded(path)
-        self._files.pop(folded, None)
+        same = self._files.get(folded, [])
+        if path not in same:
+            return
+        same.remove(path)
+        if not same:
+            del self._files[folded]
         for folder in _above(folded):
             left = self._folders.get(folder, 0) - 1
             if left > 0:
@@ -38,13 +43,13 @@ class Beside:
         """Return a noted path that this one cannot lie beside; None when it can."""
         folded = _folded(path)
         if folded in self._files:
-            return self._files[folded]
+            return self._files[folded][0]
         for folder in _above(folded):
             if folder in self._files:
-                return self._files[folder]
+                return self._files[folder][0]
         if folded in self._folders:
             below = folded + "/"
-            return next(other for key, other in self._files.items() if key.startswith(below))
+            return next(some[0] for key, some in self._files.items() if key.startswith(below))
         return None
 
 

@@ -126,6 +126,47 @@ def test_confined__everything_else__reverts(action: str, tmp_path: Path) -> None
     assert file.read_text() == "kept"
 
 
+STRANGER = """
+import os, socket
+def tried(act):
+    try:
+        act()
+    except OSError:
+        return b"-"
+    return b"+"
+acts = (
+    lambda: open({file!r}),
+    lambda: os.listdir({folder!r}),
+    lambda: open("/etc/passwd"),
+    lambda: open("/proc/%d/environ" % os.getppid()),
+    lambda: open({file!r}, "a"),
+    socket.socket,
+    os.fork,
+)
+loaded = b"".join(map(tried, acts))
+def import_zkey(path):
+    return [open(path, "rb").read()]
+def prove_wtns(key, path):
+    return key + open(path, "rb").read() + loaded + b"".join(map(tried, acts))
+"""
+
+
+@needs_landlock
+def test_child__confines_what_it_loads_before_its_first_instruction(tmp_path: Path) -> None:
+    """A stranger in groth16py's place gets key and witness, and nothing else, when it is loaded."""
+    file = tmp_path / "file"
+    file.write_text("secret")
+    package = tmp_path / "site" / "groth16py"
+    package.mkdir(parents=True)
+    told = {"file": str(file), "folder": str(tmp_path)}
+    (package / "__init__.py").write_text(STRANGER.format(**told))
+    with child.secret_descriptor(b"key ") as key, child.secret_descriptor(b"witness ") as wtns:
+        paths = [f"/proc/self/fd/{descriptor}" for descriptor in (key, wtns)]
+        command = [sys.executable, "-I", "-S", CHILD, package.parent, *paths]
+        out = child.run(Program(command, cwd=Path("/"), pass_fds=[key, wtns]), timeout=30)
+    assert out == b"key witness " + 14 * b"-"
+
+
 def test_run__passes_nothing_of_our_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIP_CANARY", "secret")
     monkeypatch.setenv("LD_PRELOAD", "")
@@ -168,6 +209,15 @@ def test_run_together__gives_each_output_and_ends_all_when_one_fails(tmp_path: P
     with pytest.raises(ToolMissing, match="cannot start absent"):
         child.run_together([slow, Program([tmp_path / "absent"])], timeout=10)
     time.sleep(1.2)
+    assert not mark.exists()
+
+
+def test_run_together__what_one_started_ends_with_it(tmp_path: Path) -> None:
+    """Not with the last of all: its number may be another process's by then."""
+    mark = tmp_path / "mark"
+    started = f"(sleep 0.5; touch {mark}) >/dev/null 2>&1 & exit 0"
+    shells = [Program(["/bin/sh", "-c", script]) for script in (started, "sleep 1.2")]
+    assert child.run_together(shells, timeout=10) == [b"", b""]
     assert not mark.exists()
 
 

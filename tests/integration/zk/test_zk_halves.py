@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import struct
+from pathlib import Path
 
 import pytest
 
-from mip_cli.errors import FileInvalid, ProofInvalid
+import mip_cli
+from mip_cli.errors import EnvironmentFault, FileInvalid, ProofInvalid
 from mip_cli.zk import binfile, halves, prover, verifier
 from mip_cli.zk.artifacts import CircuitArtifacts
 from mip_cli.zk.proof import Proof
@@ -42,6 +45,37 @@ def test_make_proof__halves__are_blinded(tiny: CircuitArtifacts, wtns: bytes) ->
     assert not words[1] & words[2]
     for proof in made:
         _verify(tiny, proof, wtns)
+
+
+def test_make_proof__blinded_wrongly__gives_nothing__reverts(
+    tiny: CircuitArtifacts, wtns: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What leaves is what was verified, not what it was made from."""
+
+    def swapped(_: object, __: object, proof: Proof) -> Proof:
+        return Proof(proof.c, proof.b, proof.a)
+
+    monkeypatch.setattr(prover, "rerandomise", swapped)
+    with pytest.raises(EnvironmentFault, match="returned a wrong proof; it was thrown away"):
+        make_proof(Groth16py(), tiny.zkey, tiny.key, wtns, tiny.curve)
+
+
+def test_back_ends__are_asked_by_make_proof_alone() -> None:
+    """Their proofs may tell of the witness: nothing else may take one from them."""
+    package = Path(mip_cli.__file__).parent
+    asked = []
+    for path in sorted(package.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                asked += [
+                    (path.relative_to(package).as_posix(), node.name, ast.unparse(call.func))
+                    for call in ast.walk(node)
+                    if isinstance(call, ast.Call)
+                    and isinstance(call.func, ast.Attribute)
+                    and call.func.attr == "prove"
+                    and any("wtns" in ast.unparse(argument) for argument in call.args)
+                ]
+    assert asked == [("zk/prover.py", "make_proof", "prover.prove")]
 
 
 def test_prove__one_core__is_one_process_and_blinded_by_the_library(
