@@ -37,13 +37,23 @@ def app_of(lines: list[str]) -> Flask:
 @contextmanager
 def running(app: Flask, **options: float) -> Iterator[int]:
     server: Any = listen(app, 0, max_body=MAX_BODY, **options)
-    thread = threading.Thread(target=server.run, daemon=True)
+    over = threading.Event()
+
+    def serve() -> None:
+        while not over.is_set():  # nothing is closed under a loop that still looks at it
+            server.asyncore.loop(timeout=0.05, map=server._map, count=1)
+
+    thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     try:
         yield int(server.effective_port)
     finally:
-        server.close()
+        over.set()
+        thread.join()
         server.task_dispatcher.shutdown()
+        for channel in list(server.active_channels.values()):
+            channel.handle_close()
+        server.close()
 
 
 def test_failures__are_told_without_their_words() -> None:

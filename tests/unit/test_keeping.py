@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hmac
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from mip_cli.errors import FileInvalid, UsageFault
+from mip_cli.flows.archive import archive_records
 from mip_cli.flows.kyc import keeping, kyc_held
 from mip_cli.flows.kyc.keeping import Place
 from mip_cli.flows.passport.passport_file import Opened
@@ -18,6 +20,7 @@ from mip_cli.store import keyfile
 from mip_cli.store.archive import audit, categories, head
 from mip_cli.store.archive.archive import Archive
 from mip_cli.store.archive.manifest import CREDENTIAL_TYPE
+from tests.unit.archive_support import reader
 from tests.unit.keeping_support import CANARY, DOCUMENT, PROGRESS, Holder, held, holder
 from tests.unit.keyfile.conftest import DEVICE, PEOPLE
 
