@@ -66,6 +66,8 @@ kyc.add_command(attest)
 kyc.add_command(document)
 kyc.add_command(move)
 kyc.add_command(remove)
+for name in ("issue", "revoke"):  # what an issuer does every day, without its group
+    kyc.add_command(issuer.commands[name])
 
 
 @kyc.command("policy", epilog=example("mip kyc policy adult.json", "mip kyc policy --example"))

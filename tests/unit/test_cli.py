@@ -242,3 +242,11 @@ def test_settings__flags_win(tmp_path, monkeypatch):
     assert main(["doctor"]) == 0
     assert main(["--data-dir", "d", "doctor", "--rpc-url", "http://flag"]) == 0
     assert seen == [f"http://variable {tmp_path}", f"http://flag {tmp_path / 'd'}"]
+
+
+@pytest.mark.parametrize("name", ["issue", "revoke"])
+def test_kyc__what_an_issuer_does_every_day__has_a_short_name(name, capsys):
+    assert main(["kyc", name, "--help"]) == 0
+    short = capsys.readouterr().out
+    assert main(["kyc", "issuer", name, "--help"]) == 0
+    assert short.partition("\n")[2] == capsys.readouterr().out.partition("\n")[2]
