@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -9,7 +10,9 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -88,17 +91,38 @@ def test_up__on_hardhat(settings, free_port) -> None:
 
 def test_start__after_a_kill__has_the_state_of_two_seconds_ago(devnet, free_port) -> None:
     running = devnet.start(Node.ANVIL, port=free_port)
-    rpc = RpcClient(running.url)
-    sender = developer_signer(0).address
-    rpc.call("eth_sendTransaction", {"from": sender, "to": sender, "value": "0x1"})
-    head = rpc.call("eth_getBlockByNumber", "latest", False)["hash"]
-    time.sleep(2.6)
-    os.kill(running.pid, signal.SIGKILL)
-    os.waitpid(running.pid, 0)
-    assert devnet.running() is None
-    devnet.start(Node.ANVIL, port=free_port)
-    assert rpc.call("eth_getBlockByNumber", "latest", False)["hash"] == head
-    rpc.close()
+    with closing(RpcClient(running.url)) as rpc:
+        sender = developer_signer(0).address
+        sent = rpc.call("eth_sendTransaction", {"from": sender, "to": sender, "value": "0x1"})
+        head = block_of(rpc, sent)
+        wait_until_kept(devnet.folder / "state.json", head)
+        os.kill(running.pid, signal.SIGKILL)
+        os.waitpid(running.pid, 0)
+        assert devnet.running() is None
+        devnet.start(Node.ANVIL, port=free_port)
+        assert rpc.call("eth_getBlockByNumber", "latest", False)["hash"] == head
+
+
+def block_of(rpc: RpcClient, transaction: str) -> str:
+    """Return the block that a transaction is in, once the node has mined it."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        receipt = rpc.call("eth_getTransactionReceipt", transaction)
+        if receipt is not None:
+            return str(receipt["blockHash"])
+        time.sleep(0.02)
+    pytest.fail("the node never mined the transaction")
+
+
+def wait_until_kept(state: Path, head: str) -> None:
+    """Wait until the node has written a whole state with a block; a busy machine takes longer."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError, ValueError):
+            if head in json.dumps(json.loads(state.read_text())):
+                return
+        time.sleep(0.1)
+    pytest.fail("the node never kept the block")
 
 
 def test_start__with_a_state_cut_by_a_kill__takes_the_copy(devnet, free_port) -> None:
