@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -15,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.common import ROOT, Context, Figures
+from benchmarks.common import ROOT, Context, Figures, memory_of
 from mip_cli.crypto.archive_keys import ArchiveKey, new_key
 from mip_cli.crypto.grant_card import Card, GranteeKind
 from mip_cli.crypto.grant_consent import ConsentReceipt
@@ -203,8 +202,8 @@ def file(folder: Path) -> Figures:
             lambda: sum(len(part) for part in archive.read(found))
         )
         figures["archive.get_gib_cpu_seconds"] = time.process_time() - cpu
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    figures["archive.rss_mib"] = peak / 1024
+    # not getrusage: its peak counts the parent's memory, which a fork shows for a moment
+    figures["archive.rss_mib"] = memory_of(os.getpid())[1]
     return figures
 
 

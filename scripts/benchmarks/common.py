@@ -91,7 +91,7 @@ class Memory:
             found = list(_family(self._pid, _command(self._pid) if not self._itself else b""))
             if self._itself:
                 found.append(self._pid)
-            sizes = [_memory(pid) for pid in found]
+            sizes = [memory_of(pid) for pid in found]
             self.largest = max([self.largest, *(peak for _, peak in sizes)])
             self.together = max(self.together, sum(now for now, _ in sizes))
 
@@ -116,7 +116,7 @@ def _command(pid: int) -> bytes:
         return b""
 
 
-def _memory(pid: int) -> tuple[float, float]:
+def memory_of(pid: int) -> tuple[float, float]:
     """Return resident memory now and at its highest, MiB; zeros when the process is gone."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
