@@ -18,8 +18,8 @@ from mip_cli.flows.kyc.policy_file import PolicyFile
 from mip_cli.flows.passport.verify import CLOCK_TOLERANCE, Clock
 from mip_cli.progress import Progress
 from mip_cli.units import MAX_DEADLINE
-from mip_cli.zk.artifacts import load_key
-from mip_cli.zk.verifier import verify as verify_proof
+from mip_cli.zk.artifacts import load_curve, load_key
+from mip_cli.zk.verifier import verify_quickly
 
 
 @dataclass(frozen=True)
@@ -116,8 +116,9 @@ def _check(
         raise ProofInvalid(
             f"the proof claims chain {bound.chain_id} with development keys, which anyone can forge"
         )
+    curve = load_curve(settings)
     for proof, signals in file.proofs():
-        verify_proof(checked.key, proof, signals)
+        verify_quickly(curve, checked.key, proof, signals)
     now = clock()
     left = bound.deadline - int(now)
     if left < 0:
