@@ -246,19 +246,24 @@ def category_command(
     password_file: str | None,
     as_json: bool,
 ) -> None:
-    """Add a category of your own, or show the schema of one."""
+    """Add a category of your own, or show the schema of one.
+
+    A schema that every archive has is shown without opening yours.
+    """
     schema = None
     if schema_file is not None:
         schema = _io.read_input(schema_file, MAX_SCHEMA_FILE, what="schema")
-    factors = _archive.factors_of(settings, passport_name, password_file, image)
-    create = flow.store_name(None) if schema is not None else None
-    with (
-        _render.TerminalProgress(quiet=as_json) as progress,
-        flow.opened(settings, passport_name, factors, progress, create=create) as session,
-    ):
-        if schema is not None:
-            flow.add_category(session, name, schema)
-        shown = session.archive.schema(name)
+    shown = flow.built_in_schema(name) if schema is None else None
+    if shown is None:
+        factors = _archive.factors_of(settings, passport_name, password_file, image)
+        create = flow.store_name(None) if schema is not None else None
+        with (
+            _render.TerminalProgress(quiet=as_json) as progress,
+            flow.opened(settings, passport_name, factors, progress, create=create) as session,
+        ):
+            if schema is not None:
+                flow.add_category(session, name, schema)
+            shown = session.archive.schema(name)
     document = {"name": name, "added": schema is not None, "json_schema": shown}
 
     def text() -> None:

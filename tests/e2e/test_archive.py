@@ -37,6 +37,11 @@ def test_archive__the_whole_way(newcomer: Holder) -> None:
     holder.enroll().succeeded()
     out = holder.device.out
 
+    # the schemas that come with the tool are there before any archive, and ask for no secret
+    shown = archive(holder, "category", "finance", "--json", asks=False).succeeded().json
+    assert shown["json_schema"]["properties"]["income"] == {"type": "number", "minimum": 0}
+    archive(holder, "category", "pets").refused(2, "there is no archive")
+
     # nothing there yet
     archive(holder, "list").refused(2, "there is no archive")
     salary = record(holder, "salary.json", income=41000, account=CANARY)

@@ -235,6 +235,11 @@ def add_category(session: Session, name: str, schema: bytes) -> str:
     return cid_text(session.archive.commit().root)
 
 
+def built_in_schema(name: str) -> dict[str, Any] | None:
+    """Return the schema of a category that every archive has, without opening one."""
+    return categories.BUILT_IN.get(name)
+
+
 def schema_text(schema: dict[str, Any]) -> str:
     """Write a schema for people, ASCII only."""
     return json.dumps(schema, indent=2)
