@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import pytest
@@ -22,6 +19,7 @@ from mip_cli.store.archive.blocks import BlockDamaged, BlockMissing
 from mip_cli.store.archive.ipfs import IpfsStore
 from mip_cli.store.archive.s3 import S3Store
 from mip_cli.store.blocks import StoreUntrusted
+from tests.kubo_stand_in import Node, serving
 from tests.unit.archive_support import Kept
 
 # -- S3 ------------------------------------------------------------------------------------------
@@ -98,77 +96,6 @@ def test_s3__without_its_package__says_what_to_install(monkeypatch: pytest.Monke
 # -- IPFS ----------------------------------------------------------------------------------------
 
 
-class Node:
-    """Kubo's RPC interface over a dictionary, with room for one misbehaviour."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, bytes] = {}
-        self.pins: set[str] = set()
-        self.calls: list[tuple[str, dict[str, list[str]]]] = []
-        self.version = b'{"Version": "0.30.0", "Golang": "go1.22"}'
-        self.instead: Callable[[str, BaseHTTPRequestHandler], bool] = lambda act, request: False
-        self.url = ""
-
-    def answer(self, act: str, wanted: dict[str, list[str]], data: bytes) -> tuple[int, bytes]:
-        self.calls.append((act, wanted))
-        name = wanted.get("arg", [""])[0]
-        match act:
-            case "version":
-                return 200, self.version
-            case "block/put":
-                body = data.split(b"\r\n\r\n", 1)[1].rsplit(b"\r\n--", 1)[0]
-                codec = wanted.get("cid-codec", wanted.get("format", [""]))[0]
-                number = cids.RAW if codec == "raw" else cids.DAG_CBOR
-                key = cids.text(cids.link_of(body, number))
-                self.kept[key] = body
-                return 200, f'{{"Key": "{key}", "Size": {len(body)}}}'.encode()
-            case "block/get":
-                if name in self.kept:
-                    return 200, self.kept[name]
-                return 500, b'{"Message": "block was not found locally (offline)"}'
-            case "block/rm":
-                self.kept.pop(name, None)
-                return 200, b"{}"
-            case "pin/add":
-                self.pins.add(name)
-                return 200, b"{}"
-            case "pin/rm":
-                self.pins.discard(name)
-                return 200, b"{}"
-        return 404, b"404 page not found"
-
-
-@contextmanager
-def serving(node: Node) -> Iterator[Node]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            parts = urlsplit(self.path)
-            data = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            act = parts.path.removeprefix("/api/v0/")
-            if node.instead(act, self):
-                return
-            status, body = node.answer(act, parse_qs(parts.query), data)
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    node.url = f"ipfs:http://127.0.0.1:{server.server_address[1]}"
-    try:
-        yield node
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 @pytest.fixture
 def node() -> Iterator[Node]:
     with serving(Node()) as found:
@@ -189,7 +116,7 @@ def test_ipfs__keeps_an_archive_pinned_from_its_root(
     kept.erase("health", "a")
     assert kept.audit().records == 1
     assert len(node.kept) < 8  # what was superseded or erased is gone from the node
-    puts = [wanted for act, wanted in node.calls if act == "block/put"]
+    puts = [wanted for act, wanted, _ in node.calls if act == "block/put"]
     names = {"cid-codec"} if golang else {"format", "version"}
     assert all(names <= set(wanted) for wanted in puts)
 

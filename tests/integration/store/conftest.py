@@ -24,13 +24,26 @@ def node_binary() -> Path:
 
 
 @pytest.fixture(scope="session")
-def ipfs_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The RPC address of a node that was started for this session."""
+def node_programs() -> Path:
+    """The folder of programs for Node, with their packages."""
     checkout = find_checkout()
     assert checkout is not None
-    program = checkout / "tests" / "node" / "ipfs_node.mjs"
-    installed = program.parent / "node_modules" / ".installed"
+    programs = checkout / "tests" / "node"
+    installed = programs / "node_modules" / ".installed"
     assert installed.is_file(), "the test node is not installed: run `make test-tools`"
+    return programs
+
+
+@pytest.fixture(scope="session")
+def official_client(node_programs: Path) -> list[str]:
+    """The command of Kubo's own client; it takes the RPC address and the blocks in base64."""
+    return [str(node_binary()), str(node_programs / "kubo_client.mjs")]
+
+
+@pytest.fixture(scope="session")
+def ipfs_url(node_programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The RPC address of a node that was started for this session."""
+    program = node_programs / "ipfs_node.mjs"
     folder = tmp_path_factory.mktemp("ipfs")
     environment = {"HOME": str(folder), "PATH": os.defpath}
     log = folder / "log"
