@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from mip_cli.chain.values import Receipt
 from mip_cli.cli import _io, _render
 from mip_cli.flows.passport.proof_file import ProofFile
-from mip_cli.flows.passport.prove import Consent
 from mip_cli.models import Kind
+
+if TYPE_CHECKING:  # the face pipeline behind it costs a tenth of a second
+    from mip_cli.flows.passport.prove import Consent
 
 LEVELS = {
     1: "one kind of key (face or password)",
