@@ -5,17 +5,28 @@
 @license AGPL-3.0-only
 @notice Keeps what a holder lets a grantee see of one category of his archive: level, expiry, uses. A
         grant stands under the pseudonym that the holder has at the grantee; he issues and revokes by
-        proof, anyone sends it, and apps ask in one call.
-@dev No owner, no upgrade, no funds. Specified in docs/protocol.md, section 15.
+        proof, anyone sends it, and apps ask in one call. It also counts the epochs of pseudonyms, for
+        itself and for any app whose grants shall end with them.
+@dev No owner, no upgrade, no funds. Specified in docs/protocol.md, sections 13 and 15.
 @custom:stop It cannot be stopped. A holder stops a grant with `revoke`, or all of a pseudonym's by
-             PseudonymEpochs.advance; a grantee renounces.
+             `advance`; a grantee renounces.
 """
 
 from .interfaces import IPassportRegistry
 from .interfaces import IPermissionGrants
 from .interfaces import IPseudonymEpochs
+from .modules import epochs
 
 implements: IPermissionGrants
+implements: IPseudonymEpochs
+
+initializes: epochs
+
+exports: (
+    epochs.REGISTRY,
+    epochs.advance,
+    epochs.epoch_of,
+)
 
 NAME: constant(String[20]) = "MIP PermissionGrants"
 VERSION: constant(String[1]) = "1"
@@ -44,9 +55,6 @@ USES_MASK: constant(uint256) = 2**32 - 1
 ONE_USE: constant(uint256) = 2**196
 EPOCH_END: constant(uint256) = 2**28
 
-REGISTRY: public(immutable(IPassportRegistry))
-EPOCHS: public(immutable(IPseudonymEpochs))
-
 # by nullifier and category
 sequence_of: public(HashMap[uint256, HashMap[bytes32, uint256]])  # acts of the holder
 _grants: HashMap[uint256, HashMap[bytes32, uint256]]
@@ -54,15 +62,11 @@ _receipts: HashMap[uint256, HashMap[bytes32, bytes32]]
 
 
 @deploy
-def __init__(registry: address, epochs: address):
+def __init__(registry: address):
     """
     @param registry The PassportRegistry to ask.
-    @param epochs The PseudonymEpochs of that registry.
     """
-    assert registry.is_contract, "grants: registry has no code"
-    assert epochs.is_contract, "grants: epochs have no code"
-    REGISTRY = IPassportRegistry(registry)
-    EPOCHS = IPseudonymEpochs(epochs)
+    epochs.__init__(registry)
 
 
 @external
@@ -86,7 +90,7 @@ def grant(terms: IPermissionGrants.Terms, presentation: IPassportRegistry.Presen
     assert terms.expires <= block.timestamp + MAX_LIFETIME, "grants: expiry lies too far ahead"
     nullifier: uint256 = presentation.nullifier
     sequence: uint256 = self._next(nullifier, terms.category, presentation.nonce)
-    epoch: uint256 = staticcall EPOCHS.epoch_of(nullifier, skip_contract_check=True)
+    epoch: uint256 = epochs.epoch_of[nullifier]
     assert epoch < EPOCH_END, "grants: epoch is out of range"
     self._require_holder(
         terms.grantee, terms.purpose, self._digest(terms, epoch, sequence), presentation
@@ -207,7 +211,7 @@ def allowed(grantee: address, nullifier: uint256, category: bytes32, level: uint
         and block.timestamp < (word >> EXPIRES_AT) & EXPIRES_MASK
         and (word >> USES_AT) & USES_MASK != 0
         and level <= (word >> LEVEL_AT) & LEVEL_MASK
-        and staticcall EPOCHS.epoch_of(nullifier) == word >> EPOCH_AT
+        and epochs.epoch_of[nullifier] == word >> EPOCH_AT
     )
 
 
@@ -266,9 +270,7 @@ def _in_force(nullifier: uint256, category: bytes32, level: uint256) -> uint256:
     assert block.timestamp < (word >> EXPIRES_AT) & EXPIRES_MASK, "grants: grant has expired"
     assert (word >> USES_AT) & USES_MASK != 0, "grants: grant is used up"
     assert level <= (word >> LEVEL_AT) & LEVEL_MASK, "grants: level is not granted"
-    assert (
-        staticcall EPOCHS.epoch_of(nullifier, skip_contract_check=True) == word >> EPOCH_AT
-    ), "grants: grant was voided by its holder"
+    assert epochs.epoch_of[nullifier] == word >> EPOCH_AT, "grants: grant was voided by its holder"
     return word
 
 
@@ -303,7 +305,7 @@ def _require_holder(
          thief's keys is good for two minutes more; the epoch that the holder then advances voids
          what was granted in them.
     """
-    nullifier: uint256 = staticcall REGISTRY.check_for(
+    nullifier: uint256 = staticcall epochs.REGISTRY.check_for(
         grantee, purpose, payload, PROOF_LEVEL, False, presentation
     )
     assert nullifier == presentation.nullifier, "grants: pseudonym is another"

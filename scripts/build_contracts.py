@@ -26,7 +26,6 @@ SETTINGS = {"optimize": OPTIMIZE, "evmVersion": EVM_VERSION, "experimentalCodege
 DEPLOYABLES = (
     "PassportRegistry.vy",
     "GuardianRecovery.vy",
-    "PseudonymEpochs.vy",
     "ArchiveAnchor.vy",
     "PermissionGrants.vy",
     "IssuerRegistry.vy",

@@ -11,7 +11,7 @@
      were replaced move nothing more. What level 2 sets going, spenders included, shares one
      allowance: else a thief with device and password would authorise himself.
 @custom:stop It cannot be stopped. A holder stops a spender with a cap of 0 or by
-             PseudonymEpochs.advance.
+             advancing the epoch of his pseudonym here.
 """
 
 from ..interfaces import IPassportApp
@@ -78,7 +78,7 @@ grants: public(HashMap[uint256, HashMap[address, Grant]])  # nullifier => spende
 def __init__(registry: address, epochs: address, allowance: uint256):
     """
     @param registry The PassportRegistry to ask.
-    @param epochs The PseudonymEpochs of that registry.
+    @param epochs Where the epochs of pseudonyms are counted: the PermissionGrants of that registry.
     @param allowance Wei a day that level 2 moves.
     """
     REGISTRY = IPassportRegistry(registry)

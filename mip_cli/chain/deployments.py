@@ -17,7 +17,6 @@ VERIFIER = "PassportVerifier"
 GUARDIAN_VERIFIER = "GuardianVerifier"
 RECOVERY = "GuardianRecovery"
 REGISTRY = "PassportRegistry"
-EPOCHS = "PseudonymEpochs"
 ANCHOR = "ArchiveAnchor"
 PREDICATE_VERIFIER = "PredicateVerifier"
 ISSUERS = "IssuerRegistry"
@@ -102,18 +101,13 @@ class Deployment:
         return self.address(RECOVERY)
 
     @property
-    def epochs(self) -> Address:
-        """The pseudonym epochs."""
-        return self.address(EPOCHS)
-
-    @property
     def archive_anchor(self) -> Address:
         """The anchor of archives."""
         return self.address(ANCHOR)
 
     @property
     def grants(self) -> Address:
-        """The permission grants."""
+        """The permission grants, with the epochs of pseudonyms."""
         return self.address(GRANTS)
 
     def to_json(self) -> bytes:

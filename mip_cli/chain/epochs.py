@@ -1,4 +1,4 @@
-"""The pseudonym epochs as Python values: section 13 of the protocol."""
+"""The epochs of pseudonyms, which PermissionGrants counts, as Python values: section 13."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from mip_cli.chain.presentations import PRESENTATION, encode_presentation, purpo
 from mip_cli.chain.values import Call
 from mip_cli.crypto.binding import keccak256, word
 from mip_cli.models import Presentation
-from mip_cli.units import Address
 
 ADVANCED = topic("EpochAdvanced(uint256,uint256)")
 _ADVANCE = keccak256(b"advance(address,bytes32)")
@@ -25,10 +24,6 @@ class PseudonymEpochs(BoundContract):
     def epoch_of(self, nullifier: int) -> int:
         """Return how often the holder of a pseudonym voided what he had granted under it."""
         return self._words("epoch_of(uint256)", word(nullifier), 1)[0]
-
-    def registry(self) -> Address:
-        """Return the registry the contract was built with."""
-        return self._address("REGISTRY()")
 
     def advance(self, app: str, purpose: str, presentation: Presentation) -> Call:
         """Build the end of everything granted so far under the pseudonym at an app."""

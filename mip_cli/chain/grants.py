@@ -237,10 +237,6 @@ class PermissionGrants(BoundContract):
         """Return the registry the contract was built with."""
         return self._address("REGISTRY()")
 
-    def epochs(self) -> Address:
-        """Return the epochs the contract was built with."""
-        return self._address("EPOCHS()")
-
     def grant(self, terms: Terms, presentation: Presentation) -> Call:
         """Build a grant, in the place of the one before."""
         data = terms.packed + encode_presentation(presentation)

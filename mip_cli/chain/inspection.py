@@ -13,7 +13,6 @@ from mip_cli.chain.deployments import (
     CIRCUITS,
     DOCUMENT_GATE,
     DOCUMENT_VERIFIER,
-    EPOCHS,
     GATE,
     GRANTS,
     GUARDIAN_VERIFIER,
@@ -26,7 +25,6 @@ from mip_cli.chain.deployments import (
     VERIFIER,
     Deployment,
 )
-from mip_cli.chain.epochs import PseudonymEpochs
 from mip_cli.chain.grants import PermissionGrants
 from mip_cli.chain.issuers import IssuerRegistry
 from mip_cli.chain.predicates import PredicateGate
@@ -148,7 +146,6 @@ def _wiring(rpc: RpcClient, deployment: Deployment) -> list[Check]:
     """Each contract must use the recorded ones: its code hash alone does not tell."""
     registry = Registry(rpc, deployment.registry)
     recovery = Recovery(rpc, deployment.recovery)
-    epochs = PseudonymEpochs(rpc, deployment.epochs)
     anchor = ArchiveAnchor(rpc, deployment.archive_anchor)
     grants = PermissionGrants(rpc, deployment.grants)
     issuers = IssuerRegistry(rpc, deployment.address(ISSUERS))
@@ -160,10 +157,8 @@ def _wiring(rpc: RpcClient, deployment: Deployment) -> list[Check]:
         (REGISTRY, POSEIDON2, registry.hasher()),
         (REGISTRY, RECOVERY, registry.recovery()),
         (RECOVERY, GUARDIAN_VERIFIER, recovery.verifier()),
-        (EPOCHS, REGISTRY, epochs.registry()),
         (ANCHOR, REGISTRY, anchor.registry()),
         (GRANTS, REGISTRY, grants.registry()),
-        (GRANTS, EPOCHS, grants.epochs()),
         (ISSUERS, POSEIDON2, issuers.hasher()),
         (SELF_ATTESTATION, ISSUERS, itself.issuers()),
         (GATE, REGISTRY, gate.passports()),

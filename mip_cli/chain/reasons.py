@@ -196,7 +196,6 @@ REASONS: dict[str, Reason] = {
     "epochs: nonce is not the present epoch": Reason(
         "the proof was made before this pseudonym's last voiding", _FRESH_PROOF
     ),
-    "epochs: registry has no code": Reason("the registry contract is missing", "mip deploy"),
     "archive: commitment is zero": Reason("nothing would be anchored", _OUR_BUG),
     "archive: registry has no code": Reason("the registry contract is missing", "mip deploy"),
     "archive: sequence is not the next one": Reason(
@@ -207,7 +206,6 @@ REASONS: dict[str, Reason] = {
     "grants: epoch is out of range": Reason(
         "this pseudonym was voided too often to grant anything"
     ),
-    "grants: epochs have no code": Reason("the epochs contract is missing", "mip deploy"),
     "grants: expiry has passed": Reason("the grant would be over already", "choose a later expiry"),
     "grants: expiry lies too far ahead": Reason(
         "a grant lasts 366 days at most", "choose a nearer expiry"

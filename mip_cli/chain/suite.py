@@ -13,7 +13,6 @@ from mip_cli.chain.deployments import (
     CIRCUITS,
     DOCUMENT_GATE,
     DOCUMENT_VERIFIER,
-    EPOCHS,
     GATE,
     GRANTS,
     GUARDIAN_VERIFIER,
@@ -47,7 +46,6 @@ SOURCES = (
     VERIFIER_SOURCE,
     RECOVERY,
     REGISTRY,
-    EPOCHS,
     ANCHOR,
     GRANTS,
     ISSUERS,
@@ -142,9 +140,8 @@ def suite_parts(
     passports = verifier(VERIFIER)
     recovery = add(RECOVERY, RECOVERY, verifier(GUARDIAN_VERIFIER))
     registry = add(REGISTRY, REGISTRY, hasher + passports + recovery)
-    epochs = add(EPOCHS, EPOCHS, registry)
     add(ANCHOR, ANCHOR, registry)
-    grants = add(GRANTS, GRANTS, registry + epochs)
+    grants = add(GRANTS, GRANTS, registry)
     issuers = add(ISSUERS, ISSUERS, hasher)
     add(SELF_ATTESTATION, SELF_ATTESTATION, issuers)
     gate = add(GATE, GATE, registry + issuers + verifier(PREDICATE_VERIFIER))
@@ -152,7 +149,7 @@ def suite_parts(
     if examples:
         add(CLAIM, CLAIM, registry)
         add(VOTE, VOTE, registry + _vote_arguments())
-        add(VAULT, VAULT, registry + epochs + word(ALLOWANCE))
+        add(VAULT, VAULT, registry + grants + word(ALLOWANCE))
         add(AGE, AGE, gate + _policy_arguments(parse_app_policy(EXAMPLE_POLICY).policy))
         add(FLAT, FLAT, gate + _policy_arguments(parse_app_policy(EXAMPLE_APP_POLICY).policy))
         if operator is not None:

@@ -54,7 +54,7 @@ class Connection:
     recovery: Recovery
     """The guardian recovery that the registry names."""
     epochs: PseudonymEpochs
-    """The pseudonym epochs of the registry."""
+    """The pseudonym epochs of the registry: a part of its grants."""
 
     @property
     def chain_id(self) -> int:
@@ -92,7 +92,7 @@ def connect(settings: Settings) -> Iterator[Connection]:
             deployment,
             Registry(rpc, deployment.registry),
             Recovery(rpc, deployment.recovery),
-            PseudonymEpochs(rpc, deployment.epochs),
+            PseudonymEpochs(rpc, deployment.grants),
         )
 
 

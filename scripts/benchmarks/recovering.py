@@ -106,12 +106,12 @@ class Recovering:
         found = self.chain.deployment
         app = App(self.chain.rpc, found.address("PassportClaim"))
         purpose, payload = app.purpose(), advance_payload(app.address, app.purpose())
-        ask = request_of(found.chain_id, found.epochs, purpose, payload)
+        ask = request_of(found.chain_id, found.grants, purpose, payload)
         # the pseudonym is the one at the app, the message names the counter
         ask = replace(ask, scope=request_of(found.chain_id, app.address, purpose, payload).scope)
         path = self._tree().path(0, back.leaf)
         shown = self.presenter.present(back, ask, self.chain.now() + 1800, path=path)
-        epochs = PseudonymEpochs(self.chain.rpc, found.epochs)
+        epochs = PseudonymEpochs(self.chain.rpc, found.grants)
         return self.chain.send(epochs.advance(app.address, purpose, shown))
 
     def _siblings(self) -> list[int]:

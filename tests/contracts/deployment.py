@@ -109,7 +109,7 @@ class Deployment:
     guardian_verifier: Any
     recovery: Any
     registry: Any
-    epochs: Any
+    grants: Any
     claim: Any
     vote: Any
     tree: LeanTree = field(default_factory=LeanTree)
@@ -245,7 +245,7 @@ def deploy(trapdoor: Trapdoor | None = None, chain_id: int = 31337) -> Deploymen
     guardian_verifier = load("Groth16Verifier.vy").deploy(*guardian_trapdoor.key, True)
     recovery = load("GuardianRecovery.vy").deploy(guardian_verifier.address)
     registry = load("PassportRegistry.vy").deploy(hasher, verifier.address, recovery.address)
-    epochs = load("PseudonymEpochs.vy").deploy(registry.address)
+    grants = load("PermissionGrants.vy").deploy(registry.address)
     claim = load("examples/PassportClaim.vy").deploy(registry.address)
     vote = load("examples/PassportVote.vy").deploy(registry.address, QUESTION, 2, START + 10**8)
     return Deployment(
@@ -256,7 +256,7 @@ def deploy(trapdoor: Trapdoor | None = None, chain_id: int = 31337) -> Deploymen
         guardian_verifier,
         recovery,
         registry,
-        epochs,
+        grants,
         claim,
         vote,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-GRANTS = "PermissionGrants.vy"
+GRANTS, EPOCHS = "PermissionGrants.vy", "modules/epochs.vy"
 LENDER, CLINIC = "examples/Lender.vy", "examples/Clinic.vy"
 TESTS, EXAMPLES = "grants", "grantees"
 
@@ -219,13 +219,13 @@ FAULTS = {
     ),
     "use after it was voided": (
         GRANTS,
-        "staticcall EPOCHS.epoch_of(nullifier, skip_contract_check=True) == word >> EPOCH_AT",
-        "staticcall EPOCHS.epoch_of(nullifier, skip_contract_check=True) >= word >> EPOCH_AT",
+        "assert epochs.epoch_of[nullifier] == word >> EPOCH_AT",
+        "assert epochs.epoch_of[nullifier] >= word >> EPOCH_AT",
         TESTS,
     ),
     "allowed after it was voided": (
         GRANTS,
-        "        and staticcall EPOCHS.epoch_of(nullifier) == word >> EPOCH_AT\n",
+        "        and epochs.epoch_of[nullifier] == word >> EPOCH_AT\n",
         "",
         TESTS,
     ),
@@ -254,15 +254,9 @@ FAULTS = {
         TESTS,
     ),
     "grants of a registry without code": (
-        GRANTS,
+        EPOCHS,
         "assert registry.is_contract",
         "assert registry != empty(address)",
-        TESTS,
-    ),
-    "grants of epochs without code": (
-        GRANTS,
-        "assert epochs.is_contract",
-        "assert epochs != empty(address)",
         TESTS,
     ),
     "event of another sequence": (

@@ -10,7 +10,7 @@ CHANGES = "modules/guardian_changes.vy"
 STATE = "modules/recovery_state.vy"
 TERMS = "modules/recovery_terms.vy"
 APPROVALS = "modules/approvals.vy"
-EPOCHS = "PseudonymEpochs.vy"
+EPOCHS = "modules/epochs.vy"
 VAULT = "examples/PassportVault.vy"
 
 FAULTS: dict[str, tuple[str, str, str, str]] = {

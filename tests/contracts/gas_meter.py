@@ -74,7 +74,7 @@ class Suite:
             self.verifier.address,
             self.recovery.address,
         )
-        self.epochs = self.deploy("PseudonymEpochs", self.registry.address)
+        self.grants = self.deploy("PermissionGrants", self.registry.address)
         self.claim = self.deploy("PassportClaim", self.registry.address)
         self.vote = self.deploy("PassportVote", self.registry.address, "Tea or coffee?", 2, 2**40)
 
@@ -267,9 +267,9 @@ def measure() -> dict[str, int]:
         words = Web3.keccak(text="advance(address,bytes32)") + bytes(12)
         words += bytes.fromhex(target[2:]) + Web3.keccak(text="p")
         presented = suite.presentation(
-            suite.epochs.address, "p", Web3.keccak(words), 10**70, root, nonce=0, scope_at=target
+            suite.grants.address, "p", Web3.keccak(words), 10**70, root, nonce=0, scope_at=target
         )
-        call = suite.epochs.functions.advance(target, Web3.keccak(text="p"), presented)
+        call = suite.grants.functions.advance(target, Web3.keccak(text="p"), presented)
         gas["advance"] = suite.used(call)
         signals = [10**76 + k for k in range(4)]
         proof = suite.trapdoor.prove(signals, 2)

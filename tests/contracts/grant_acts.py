@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import boa
-from deployment import Deployment, account, load, now, payload_of, refusal, words
+from deployment import Deployment, account, now, payload_of, refusal, words
 from eth_account.messages import _hash_eip191_message, encode_typed_data
 from eth_utils import keccak
 from model import Presentation
@@ -92,7 +92,7 @@ class Grants:
     contract: Any = None
 
     def __post_init__(self) -> None:
-        self.contract = load("PermissionGrants.vy").deploy(*addresses(self.suite))
+        self.contract = self.suite.grants
         self.suite.enroll(1)
 
     @property
@@ -102,7 +102,7 @@ class Grants:
 
     def epoch(self, nullifier: int = NULLIFIER) -> int:
         """Return a pseudonym's present epoch."""
-        return int(self.suite.epochs.epoch_of(nullifier))
+        return int(self.contract.epoch_of(nullifier))
 
     def next(self, nullifier: int = NULLIFIER, category: bytes = FINANCE) -> int:
         """Return the number of the holder's next act."""
@@ -183,20 +183,26 @@ class Grants:
         assert found == told
         return found
 
-    def advance(self, terms: Terms | None = None, nullifier: int = NULLIFIER) -> None:
-        """Void everything granted so far under a pseudonym."""
-        terms = terms or Terms()
-        purpose = keccak(text=terms.purpose)
-        packed = words(int(terms.grantee, 16)) + purpose
-        presented = self.suite.presentation(
-            self.suite.epochs.address,
+    def shown_advance(self, terms: Terms, nullifier: int = NULLIFIER) -> Presentation:
+        """Prove the end of everything granted so far under a pseudonym."""
+        packed = words(int(terms.grantee, 16)) + keccak(text=terms.purpose)
+        return self.suite.presentation(
+            self.address,
             terms.purpose,
             keccak(keccak(text="advance(address,bytes32)") + packed),
             app=terms.grantee,
             nonce=self.epoch(nullifier),
             nullifier=nullifier,
         )
-        self.suite.epochs.advance(terms.grantee, purpose, presented.abi())
+
+    def advance(self, terms: Terms | None = None, nullifier: int = NULLIFIER) -> None:
+        """Void everything granted so far under a pseudonym."""
+        terms = terms or Terms()
+        self.send_advance(terms, self.shown_advance(terms, nullifier))
+
+    def send_advance(self, terms: Terms, shown: Presentation) -> None:
+        """Send what voids; a refusal is raised."""
+        self.contract.advance(terms.grantee, keccak(text=terms.purpose), shown.abi())
 
     def state(self, nullifier: int = NULLIFIER, category: bytes = FINANCE) -> tuple[Any, ...]:
         """Return what is noted, the sequence left out."""
@@ -205,19 +211,15 @@ class Grants:
 
     def set_epoch(self, epoch: int, nullifier: int = NULLIFIER) -> None:
         """Write an epoch into storage: nobody advances one two hundred million times here."""
-        layout = self.suite.epochs.compiler_data.storage_layout["storage_layout"]
-        place = words(int(layout["epoch_of"]["slot"]), nullifier)
+        layout = self.contract.compiler_data.storage_layout["storage_layout"]
+        place = words(int(layout["epochs"]["epoch_of"]["slot"]), nullifier)
         slot = int.from_bytes(keccak(place), "big")
-        boa.env.set_storage(self.suite.epochs.address, slot, epoch)
+        boa.env.set_storage(self.contract.address, slot, epoch)
         assert self.epoch(nullifier) == epoch
 
 
 NOTHING = ("0x" + "00" * 20, 0, 0, 0, 0, bytes(32))
 """What ``Grants.state`` tells without a grant."""
-
-
-def addresses(suite: Deployment) -> tuple[str, str]:
-    return suite.registry.address, suite.epochs.address
 
 
 def plus_one(address: str) -> str:

@@ -20,7 +20,7 @@ class Granting:
 
     def __init__(self, suite: Suite) -> None:
         self.suite, self.w3 = suite, suite.w3
-        self.chain = suite.deploy("PermissionGrants", suite.registry.address, suite.epochs.address)
+        self.chain = suite.grants
         self.held = NULLIFIER, category_id(CATEGORY), 2
 
     def grant(self, seed: int) -> Any:

@@ -1,4 +1,4 @@
-"""PseudonymEpochs: a holder voids what he granted, one pseudonym at a time."""
+"""Epochs, which PermissionGrants counts: a holder voids what he granted, by pseudonym."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def payload_for(app: str, purpose: str) -> bytes:
 
 def made(suite: Deployment, nonce: int = 0, **changes: Any) -> Presentation:
     return suite.presentation(
-        suite.epochs.address,
+        suite.grants.address,
         PURPOSE,
         payload_for(APP, PURPOSE),
         app=APP,
@@ -34,36 +34,19 @@ def made(suite: Deployment, nonce: int = 0, **changes: Any) -> Presentation:
 
 
 def advance(suite: Deployment, presented: Presentation, app: str = APP) -> str | None:
-    return refusal(lambda: suite.epochs.advance(app, keccak(text=PURPOSE), presented.abi()))
-
-
-def test_deploy__registry_is_checked(suite: Deployment) -> None:
-    factory = load("PseudonymEpochs.vy")
-    assert refusal(lambda: factory.deploy(suite.registry.address)) is None
-    assert refusal(lambda: factory.deploy(account(1))) == "epochs: registry has no code"
-    assert suite.epochs.REGISTRY() == suite.registry.address
-
-
-def test_epochs__have_no_admin_and_take_no_money(suite: Deployment) -> None:
-    changing = [
-        entry["name"]
-        for entry in suite.epochs.abi
-        if entry["type"] == "function" and entry["stateMutability"] not in ("view", "pure")
-    ]
-    assert changing == ["advance"]
-    assert boa.env.get_balance(suite.epochs.address) == 0
+    return refusal(lambda: suite.grants.advance(app, keccak(text=PURPOSE), presented.abi()))
 
 
 def test_advance__counts_up(suite: Deployment) -> None:
     suite.enroll(1)
     for epoch in range(3):
         presented = made(suite, epoch)
-        suite.epochs.advance(APP, keccak(text=PURPOSE), presented.abi(), sender=account(66))
-        (log,) = suite.epochs.get_logs()
+        suite.grants.advance(APP, keccak(text=PURPOSE), presented.abi(), sender=account(66))
+        (log,) = suite.grants.get_logs()
         assert type(log).__name__ == "EpochAdvanced"
         assert (log.nullifier, log.epoch) == (presented.nullifier, epoch + 1)
-        assert suite.epochs.epoch_of(presented.nullifier) == epoch + 1
-    assert suite.epochs.epoch_of(5) == 0
+        assert suite.grants.epoch_of(presented.nullifier) == epoch + 1
+    assert suite.grants.epoch_of(5) == 0
 
 
 def test_advance__serves_once(suite: Deployment) -> None:
@@ -94,10 +77,10 @@ def test_advance__reverts(suite: Deployment) -> None:
     # a proof shown to the app itself, and one of another purpose
     payload = payload_for(APP, PURPOSE)
     assert advance(suite, suite.presentation(APP, PURPOSE, payload, nonce=0)) == NOT_VALID
-    other = suite.presentation(suite.epochs.address, "q", payload, app=APP, nonce=0)
+    other = suite.presentation(suite.grants.address, "q", payload, app=APP, nonce=0)
     assert advance(suite, other) == NOT_VALID
     # a proof for another deployment of the counters
-    second = load("PseudonymEpochs.vy").deploy(suite.registry.address)
+    second = load("PermissionGrants.vy").deploy(suite.registry.address)
     shown = good.abi()
     assert refusal(lambda: second.advance(APP, keccak(text=PURPOSE), shown)) == NOT_VALID
 
@@ -106,7 +89,7 @@ def test_advance__reverts(suite: Deployment) -> None:
 def test_advance__others_are_left_alone(suite: Deployment, app: str) -> None:
     suite.enroll(1)
     assert advance(suite, made(suite)) is None
-    assert suite.epochs.epoch_of(10**70 + 1) == 0
+    assert suite.grants.epoch_of(10**70 + 1) == 0
     assert advance(suite, made(suite, 0, nullifier=10**70 + 1)) is None
 
 

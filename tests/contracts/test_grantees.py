@@ -57,11 +57,6 @@ def _strike(nullifier: uint256):
         raw_call(self.grants, abi_encode(
             nullifier, self.category, method_id=method_id("renounce(uint256,bytes32)")))
 
-@external
-def epoch_of(nullifier: uint256) -> uint256:
-    self._strike(nullifier)
-    return 0
-
 struct Presentation:
     root: uint256
     level: uint256
@@ -251,10 +246,10 @@ def test_grantee__two_uses_in_one_call_are_two(grants: Grants) -> None:
 
 @pytest.mark.parametrize("act", [1, 2])
 def test_grantee__reentering_changes_nothing(suite: Deployment, act: int) -> None:
-    """The grantee is registry and epochs: they are asked by static calls, and cannot act."""
+    """The grantee is the registry: it is asked by static calls, and cannot act."""
     striking = boa.loads(STRIKING)
     grants = Grants(suite)
-    grants.contract = load("PermissionGrants.vy").deploy(striking.address, striking.address)
+    grants.contract = load("PermissionGrants.vy").deploy(striking.address)
     terms = Terms(grantee=str(striking.address))
     shown = grants.shown(terms)
     assert grants.grant(terms, shown) is None
@@ -262,22 +257,23 @@ def test_grantee__reentering_changes_nothing(suite: Deployment, act: int) -> Non
     striking.aim(grants.address, FINANCE, act, 0)
     again = grants.shown(terms)
     assert grants.grant(terms, again) == ""
-    held = (NULLIFIER, FINANCE, 0)
-    use = partial(grants.contract.use, *held, bytes(32), sender=terms.grantee)
-    assert refusal(use) == ""
-    assert refusal(lambda: grants.contract.check(*held, sender=terms.grantee)) == ""
+    voiding = grants.shown_advance(terms)
+    assert refusal(lambda: grants.send_advance(terms, voiding)) == ""
     revoked = grants.shown_revoke(terms.grantee)
     assert grants.revoke(revoked, grantee=terms.grantee) == ""
-    assert (grants.state(), grants.next()) == (before, 2)
+    assert (grants.state(), grants.next(), grants.epoch()) == (before, 2, 0)
+    # a use and a check ask nobody
+    held = (NULLIFIER, FINANCE, 0)
+    assert grants.contract.check(*held, sender=terms.grantee) == terms.uses
+    assert refusal(partial(grants.contract.use, *held, bytes(32), sender=terms.grantee)) is None
     striking.aim(grants.address, FINANCE, 0, 0)
-    assert refusal(use) is None
     assert grants.grant(terms, again) is None
 
 
 def test_registry__that_names_another_pseudonym__reverts(suite: Deployment) -> None:
     striking = boa.loads(STRIKING)
     grants = Grants(suite)
-    grants.contract = load("PermissionGrants.vy").deploy(striking.address, striking.address)
+    grants.contract = load("PermissionGrants.vy").deploy(striking.address)
     terms = Terms()
     striking.aim(grants.address, FINANCE, 0, 1)
     assert grants.grant(terms) == "grants: pseudonym is another"

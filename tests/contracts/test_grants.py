@@ -29,7 +29,6 @@ from grant_acts import (
     ZERO,
     Grants,
     Terms,
-    addresses,
     changed,
     digest_of,
     plus_one,
@@ -48,12 +47,11 @@ def grants(suite: Deployment) -> Grants:
 
 
 def test_deploy__reverts(suite: Deployment) -> None:
-    deploy, (registry, epochs) = load("PermissionGrants.vy").deploy, addresses(suite)
-    assert refusal(lambda: deploy(registry, epochs)) is None
-    assert refusal(lambda: deploy(account(1), epochs)) == "grants: registry has no code"
-    assert refusal(lambda: deploy(registry, account(1))) == "grants: epochs have no code"
-    made = deploy(registry, epochs)
-    assert (made.REGISTRY(), made.EPOCHS()) == (registry, epochs)
+    deploy, registry = load("PermissionGrants.vy").deploy, suite.registry.address
+    assert refusal(lambda: deploy(registry)) is None
+    assert refusal(lambda: deploy(account(1))) == "grants: registry has no code"
+    made = deploy(registry)
+    assert made.REGISTRY() == registry
     assert made.MAX_LIFETIME() == MAX_LIFETIME == client.MAX_LIFETIME
 
 
@@ -63,7 +61,7 @@ def test_grants__have_no_admin_and_take_no_money(grants: Grants) -> None:
         for entry in grants.contract.abi
         if entry["type"] == "function" and entry["stateMutability"] not in ("view", "pure")
     }
-    assert changing == {"grant", "revoke", "renounce", "use"}
+    assert changing == {"advance", "grant", "revoke", "renounce", "use"}
     boa.env.set_balance(account(1), 10**18)
     with pytest.raises(Revert):
         boa.env.raw_call(grants.address, sender=account(1), value=1)
@@ -186,7 +184,7 @@ def test_grant__too_little_shown__reverts(grants: Grants) -> None:
 
 def test_grant__another_chain_or_deployment__reverts(grants: Grants) -> None:
     terms = Terms()
-    elsewhere = load("PermissionGrants.vy").deploy(*addresses(grants.suite))
+    elsewhere = load("PermissionGrants.vy").deploy(grants.suite.registry.address)
     shown = grants.shown(terms)
     assert refusal(lambda: elsewhere.grant(terms.abi(), shown.abi())) == NOT_VALID
     # the digest alone of another contract or chain

@@ -22,7 +22,6 @@ from grant_acts import (
     VOIDED,
     Grants,
     Terms,
-    addresses,
     changed,
     rolled_back,
 )
@@ -54,6 +53,27 @@ def test_epoch__advance_voids(grants: Grants) -> None:
     assert grants.use(3, category=HEALTH) == VOIDED
     grants.advance()
     assert grants.use() == VOIDED
+
+
+def test_presentation__of_another_act__reverts(grants: Grants) -> None:
+    """One contract takes three acts: what proves one proves no other, also where nonces agree."""
+    terms = Terms()
+    grants.set_epoch(1)  # as the first act's number
+    acts = {
+        "grant": lambda shown: grants.grant(terms, shown),
+        "revoke": grants.revoke,
+        "advance": lambda shown: refusal(lambda: grants.send_advance(terms, shown)),
+    }
+    shown = {
+        "grant": grants.shown(terms),
+        "revoke": grants.shown_revoke(),
+        "advance": grants.shown_advance(terms),
+    }
+    assert {presented.nonce for presented in shown.values()} == {1}
+    for proved, presented in shown.items():
+        for act, send in acts.items():
+            wanted = None if act == proved else NOT_VALID
+            assert rolled_back(lambda: send(presented)) == wanted, (proved, act)  # noqa: B023
 
 
 def test_epoch__of_others_changes_nothing(grants: Grants) -> None:
@@ -114,7 +134,7 @@ def test_revoke__proof_of_something_else__reverts(grants: Grants) -> None:
     assert grants.revoke(grants.shown(terms)) == NOT_VALID
     assert grants.grant(terms, good) == NOT_VALID
     # nor a revocation of another deployment
-    elsewhere = load("PermissionGrants.vy").deploy(*addresses(grants.suite))
+    elsewhere = load("PermissionGrants.vy").deploy(grants.suite.registry.address)
     fresh = changed(good)
     revoked = (GRANTEE, keccak(text=PURPOSE), FINANCE)
     assert refusal(lambda: elsewhere.revoke(*revoked, fresh.abi())) == STALE

@@ -113,7 +113,7 @@ def make_machine(suite: Deployment) -> type[RuleBasedStateMachine]:
             allowed = self.contract.allowed(grantee, *key, level)
             assert allowed is (reason is None)
             if allowed:  # what is promised, said once more without the model's order of checks
-                state, epoch = self.contract.grant_of(*key), suite.epochs.epoch_of(key[0])
+                state, epoch = self.contract.grant_of(*key), suite.grants.epoch_of(key[0])
                 assert (str(state.grantee), state.epoch) == (grantee, epoch)
                 assert now() < state.expires
                 assert level <= state.level <= 3

@@ -251,7 +251,7 @@ def make_machine(deployed: Deployment) -> type[RuleBasedStateMachine]:
                 assert told[1:] == self.model.requests[request].view()
                 assert self.replay.request(request) == told
                 assert told[3] == len(self.books.approvers[request])  # distinct guardians
-            for contract in (self.suite.recovery, self.suite.registry, self.suite.epochs):
+            for contract in (self.suite.recovery, self.suite.registry, self.suite.grants):
                 assert boa.env.get_balance(contract.address) == 0
 
         @invariant()

@@ -77,7 +77,7 @@ def test_modules__acts_hold_the_lock() -> None:
             if "@external" in decorators and "@view" not in decorators:
                 assert "@nonreentrant" in decorators, path
                 acts += 1
-    assert acts == 7
+    assert acts == 8
 
 
 def test_interfaces__are_free_to_use() -> None:

@@ -37,7 +37,7 @@ def vault(suite: Deployment) -> Any:
     at(START // 86_400 * 86_400 + 86_400)
     suite.enroll(1)
     vault = load("examples/PassportVault.vy").deploy(
-        suite.registry.address, suite.epochs.address, ALLOWANCE
+        suite.registry.address, suite.grants.address, ALLOWANCE
     )
     boa.env.set_balance(account(9), 10**6)
     vault.deposit(MINE, value=1000, sender=account(9))
@@ -200,9 +200,9 @@ def test_spender__is_refused_after_the_holder_voided(suite: Deployment, vault: A
     assert spend(vault, 1) is None
     payload = payload_for(vault.address, PURPOSE)
     voiding = suite.presentation(
-        suite.epochs.address, PURPOSE, payload, app=vault.address, nonce=0, nullifier=MINE
+        suite.grants.address, PURPOSE, payload, app=vault.address, nonce=0, nullifier=MINE
     )
-    suite.epochs.advance(vault.address, keccak(text=PURPOSE), voiding.abi())
+    suite.grants.advance(vault.address, keccak(text=PURPOSE), voiding.abi())
     assert spend(vault, 1) == "vault: grant was voided by its holder"
     assert authorise(suite, vault, 70) is None
     assert vault.grants(MINE, SPENDER).epoch == 1
@@ -249,6 +249,6 @@ def test_pay__recipient_that_refuses_or_strikes_back(suite: Deployment, vault: A
 def test_vault__states_purpose_and_level(suite: Deployment, vault: Any) -> None:
     assert (vault.passport_purpose(), vault.passport_level()) == (PURPOSE, 2)
     assert vault.REGISTRY() == suite.registry.address
-    assert vault.EPOCHS() == suite.epochs.address
+    assert vault.EPOCHS() == suite.grants.address
     assert vault.ALLOWANCE() == ALLOWANCE
     assert replace(shown(suite, vault, "withdraw(uint256,address)", 1, RECIPIENT)).nonce == 0

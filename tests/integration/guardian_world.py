@@ -82,7 +82,7 @@ class World:
     @property
     def epochs(self) -> PseudonymEpochs:
         assert self.chain.deployment is not None
-        return PseudonymEpochs(self.chain.rpc, self.chain.deployment.epochs)
+        return PseudonymEpochs(self.chain.rpc, self.chain.deployment.grants)
 
     def enroll(self) -> None:
         wish = enroll.EnrollRequest("me", self.photos.first, PASSWORD)

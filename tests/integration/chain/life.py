@@ -57,7 +57,7 @@ class Life:
         self.chain, self.rpc, self.found = chain, chain.rpc, found
         self.registry = chain.registry
         self.recovery = Recovery(chain.rpc, found.recovery)
-        self.epochs = PseudonymEpochs(chain.rpc, found.epochs)
+        self.epochs = PseudonymEpochs(chain.rpc, found.grants)
         self.sender = chain.sender()
         self.prover = choose_prover(chain.settings)
         self.presenter = Presenter(load_circuit(chain.settings, "passport"), self.prover)

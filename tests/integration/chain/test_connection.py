@@ -18,7 +18,7 @@ from mip_cli.units import Commitment
 def test_connect__knows_every_contract_of_the_record(chain) -> None:
     with connect(chain.settings) as link:
         assert link.registry.recovery() == link.recovery.address == chain.deployment.recovery
-        assert link.epochs.registry() == link.registry.address
+        assert link.epochs.address == chain.deployment.grants
         nobody = (Commitment(5), chain.sender().address, Silent())
         assert leaf_on_chain(link, *nobody) is None
         assert under_way(link, *nobody).quiet

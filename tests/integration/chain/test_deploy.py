@@ -139,7 +139,6 @@ def test_record__names_what_was_deployed(chain) -> None:
         "GuardianVerifier",
         "GuardianRecovery",
         "PassportRegistry",
-        "PseudonymEpochs",
         "ArchiveAnchor",
         "PermissionGrants",
         "IssuerRegistry",

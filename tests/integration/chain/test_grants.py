@@ -239,4 +239,3 @@ def test_examples__are_operated_by_the_developer(granting) -> None:
     found = granting.chain.rpc.eth_call(granting.grants.address, selector("domain_separator()"))
     assert found == domain_separator(31337, granting.grants.address)
     assert granting.grants.registry() == granting.found.registry
-    assert granting.grants.epochs() == granting.found.epochs

@@ -1,19 +1,18 @@
 # pragma version 0.4.3
-# pragma nonreentrancy on
+# pragma nonreentrancy off
 """
-@title PseudonymEpochs
+@title epochs
 @license AGPL-3.0-only
 @notice Counts, per pseudonym, how often its holder voided what he had granted under it. After a
         recovery he advances each of his pseudonyms, in a transaction of its own: a thief's grants die
         and nothing links the pseudonyms.
-@dev No owner, no upgrade, no funds. Specified in docs/protocol.md, section 13.
-@custom:stop It cannot be stopped; an epoch only grows, by its holder's word.
+@dev A part of the contract that keeps the grants, which asks it at each use: as a contract of its own
+     it would cost each app 2,600 gas more. Specified in docs/protocol.md, section 13.
+@custom:stop A module, never deployed. An epoch only grows, by its holder's word.
 """
 
-from .interfaces import IPassportRegistry
-from .interfaces import IPseudonymEpochs
-
-implements: IPseudonymEpochs
+from ..interfaces import IPassportRegistry
+from ..interfaces import IPseudonymEpochs
 
 LEVEL: constant(uint256) = 2
 ADVANCE: constant(bytes32) = keccak256("advance(address,bytes32)")
@@ -21,7 +20,7 @@ ADVANCE: constant(bytes32) = keccak256("advance(address,bytes32)")
 REGISTRY: public(immutable(IPassportRegistry))
 
 # by nullifier; free of the lock, which saves its reading: it is one word, and written last
-epoch_of: reentrant(public(HashMap[uint256, uint256]))
+epoch_of: public(HashMap[uint256, uint256])
 
 
 @deploy
@@ -29,10 +28,11 @@ def __init__(registry: address):
     """
     @param registry The PassportRegistry to ask.
     """
-    assert registry.is_contract, "epochs: registry has no code"
+    assert registry.is_contract, "grants: registry has no code"
     REGISTRY = IPassportRegistry(registry)
 
 
+@nonreentrant
 @external
 def advance(app: address, purpose: bytes32, presentation: IPassportRegistry.Presentation):
     """
