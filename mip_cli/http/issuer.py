@@ -29,6 +29,11 @@ PROOF_ALGORITHM = "mip-subject-1"
 _CODE, _PIN = "pre-authorized_code", "tx_code"
 _SUBJECT = re.compile(r"0x[0-9a-f]{64}")
 _ASKED = {"credential_configuration_id", "proofs"}
+_NOT_TAKEN = {
+    "credential_identifier": Fault.UNKNOWN_IDENTIFIER,
+    "credential_response_encryption": Fault.INVALID_ENCRYPTION,
+}
+"""Members that mean something which this issuer cannot do: ignored, they would mislead."""
 
 
 def issuer_app(desk: Desk, url: str, log: Log) -> Flask:
@@ -98,7 +103,10 @@ def issuer_app(desk: Desk, url: str, log: Log) -> Flask:
         access = bearer(request)
         desk.require_token(access)
         asked = members(request, Fault.INVALID_CREDENTIAL_REQUEST)
-        if set(asked) != _ASKED:
+        for member, fault in _NOT_TAKEN.items():
+            if member in asked:
+                raise Refused(fault, f"{member} is not taken here")
+        if not _ASKED <= set(asked):  # what else it has is ignored, as section 8.2 demands
             raise Refused(
                 Fault.INVALID_CREDENTIAL_REQUEST,
                 "a request has credential_configuration_id and proofs",

@@ -66,6 +66,8 @@ class Fault(StrEnum):
     INVALID_NONCE = "invalid_nonce"
     INVALID_PROOF = "invalid_proof"
     UNKNOWN_CONFIGURATION = "unknown_credential_configuration"
+    UNKNOWN_IDENTIFIER = "unknown_credential_identifier"
+    INVALID_ENCRYPTION = "invalid_encryption_parameters"
     INVALID_CREDENTIAL_REQUEST = "invalid_credential_request"
     SERVER_ERROR = "server_error"
     BUSY = "temporarily_unavailable"
