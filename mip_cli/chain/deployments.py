@@ -11,7 +11,9 @@ from mip_cli.crypto import jsontext
 from mip_cli.errors import FileInvalid
 from mip_cli.units import Address
 
-SCHEMA = "mip.deployment/1"
+SCHEMA = "mip.deployment/2"
+EARLIER = "mip.deployment/1"
+"""Of suites with a contract of their own for the epochs, which this build cannot speak to."""
 POSEIDON2 = "Poseidon2"
 VERIFIER = "PassportVerifier"
 GUARDIAN_VERIFIER = "GuardianVerifier"
@@ -134,9 +136,14 @@ class Deployment:
 
 
 def parse_deployment(data: bytes) -> Deployment:
-    """Read a record; raise ``FileInvalid`` when it is none."""
+    """Read a record; raise ``FileInvalid`` when it is none, or of an earlier build."""
     try:
         raw = jsontext.parse(data)
+        if raw["schema"] == EARLIER:
+            raise FileInvalid(
+                "an earlier build of mip deployed here, and this one speaks to other contracts",
+                hint="deploy again: mip deploy, or mip dev up for a local chain; grants do not move",
+            )
         if raw["schema"] != SCHEMA:
             raise ValueError("another schema")
         return Deployment(

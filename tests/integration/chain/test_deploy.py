@@ -17,7 +17,7 @@ from mip_cli.chain.devnet import Devnet, Node, developer_signer
 from mip_cli.chain.inspection import require_deployment
 from mip_cli.chain.rpc import RpcClient
 from mip_cli.config import find_checkout
-from mip_cli.errors import ArtifactMismatch, WrongChain
+from mip_cli.errors import ArtifactMismatch, FileInvalid, WrongChain
 from mip_cli.flows import deploy as flow
 from mip_cli.progress import Silent
 
@@ -127,7 +127,7 @@ def other_registry(chain, found):
 def test_record__names_what_was_deployed(chain) -> None:
     path = flow.record_path(chain.settings, 31337)
     raw = json.loads(path.read_bytes())
-    assert raw["schema"] == "mip.deployment/1"
+    assert raw["schema"] == "mip.deployment/2"
     assert raw["development"] is True
     assert len(raw["source"]["commit"]) == 40
     assert {len(found) for found in raw["verifying_keys"].values()} == {64}
@@ -158,6 +158,18 @@ def test_record__names_what_was_deployed(chain) -> None:
     assert "vyper 0.4.3" in raw["contracts"]["PassportRegistry"]["compiler"]
     assert flow.load_deployment(chain.settings, 31337) == chain.deployment
     assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_record__of_an_earlier_build__is_told_and_written_anew(start_chain) -> None:
+    chain = start_chain()
+    path = flow.record_path(chain.settings, 31337)
+    good = path.read_bytes()
+    path.write_bytes(good.replace(b"mip.deployment/2", b"mip.deployment/1"))
+    with pytest.raises(FileInvalid, match="earlier build") as refused:
+        flow.load_deployment(chain.settings, 31337)
+    assert "deploy again" in refused.value.hint
+    run(chain)
+    assert path.read_bytes() == good
 
 
 @pytest.mark.parametrize("number", [1, 4])
