@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from mip_cli.cli import COMMANDS
 from mip_cli.errors import StorageFull
 
 MIP = [sys.executable, "-m", "mip_cli"]
@@ -29,6 +30,40 @@ def test_help__loads_no_command_and_nothing_heavy():
     )
     assert done.stderr == "[] [] 0\n"
     assert done.stdout.startswith("Usage: mip [OPTIONS] COMMAND [ARGS]...")
+
+
+def test_reading_the_chain__imports_neither_web3_nor_eth_abi() -> None:
+    code = (
+        "import sys, mip_cli.chain.index, mip_cli.chain.app, mip_cli.chain.inspection\n"
+        "from mip_cli.chain.app import parse_invocation\n"
+        "parse_invocation('vote(uint256)', ['1']).payload\n"
+        "bad = {'web3', 'eth_abi', 'eth_account', 'requests'} & set(sys.modules)\n"
+        "sys.exit(repr(bad) if bad else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "position", "expected"),
+    [
+        ("mip ", "1", {entry.name for entries in COMMANDS.values() for entry in entries}),
+        ("mip comp", "1", {"completion"}),
+        ("mip guardian k", "2", {"keep"}),
+        ("mip completion ", "2", {"bash", "zsh", "fish"}),
+    ],
+)
+def test_completion__words(words, position, expected):
+    environment = os.environ | {"COMP_WORDS": words, "COMP_CWORD": position}
+    done = subprocess.run(
+        MIP,
+        env=environment | {"_MIP_COMPLETE": "bash_complete"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert {line.split(",")[1] for line in done.stdout.splitlines()} == expected
 
 
 def test_failure__of_the_disk_itself(tmp_path):

@@ -7,8 +7,6 @@ import importlib
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import click
@@ -18,16 +16,7 @@ from mip_cli import __version__, config
 from mip_cli.cli import COMMANDS, LazyGroup, _failure, _options, cli, main
 from mip_cli.errors import ChainRefusal, MipError, ProofInvalid, WrongSecret
 
-MIP = [sys.executable, "-m", "mip_cli"]
-
-
 ENTRIES = [entry for entries in COMMANDS.values() for entry in entries]
-
-
-def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*MIP, *arguments], capture_output=True, text=True, timeout=60, check=False, **options
-    )
 
 
 @pytest.fixture(autouse=True)
@@ -203,21 +192,6 @@ def test_color__no_color_is_honoured(monkeypatch):
 def test_completion__script(capsys, shell):
     assert main(["completion", shell]) == 0
     assert f"_MIP_COMPLETE={shell}_complete" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("words", "position", "expected"),
-    [
-        ("mip ", "1", {entry.name for entry in ENTRIES}),
-        ("mip comp", "1", {"completion"}),
-        ("mip guardian k", "2", {"keep"}),
-        ("mip completion ", "2", {"bash", "zsh", "fish"}),
-    ],
-)
-def test_completion__words(words, position, expected):
-    environment = os.environ | {"COMP_WORDS": words, "COMP_CWORD": position}
-    done = run(env=environment | {"_MIP_COMPLETE": "bash_complete"})
-    assert {line.split(",")[1] for line in done.stdout.splitlines()} == expected
 
 
 def test_completion__root_loads_nothing(monkeypatch):
