@@ -66,6 +66,7 @@ def opened_doors(theft: Theft) -> dict[str, Theft]:
     sizes = {len(data): link for link, data in hoard.blocks.items()}
     broken = replace(theft.victims, verify=lambda _: None, verify_older_copy=lambda: None)
     deaf = replace(broken, open_clinic=lambda _: None, read_clinic=lambda _: None)
+    forgetful = replace(theft.victims, read_older=theft.victims.read_clinic)
     read = theft.marks.granted
     # an account without code takes every call: a contract that asks nothing
     asks_nothing = replace(bank, issued=replace(bank.issued, to=bank.account.address))
@@ -88,6 +89,7 @@ def opened_doors(theft: Theft) -> dict[str, Theft]:
         "rollback-store": replace(theft, victims=broken),
         "rollback-all": replace(theft, victims=broken),
         "swapped-blocks": replace(theft, victims=deaf),
+        "older-bundle": replace(theft, victims=forgetful),
         "forged-bundle": replace(theft, victims=deaf),
         "use-of-another": replace(theft, clinic=bank),
         "raise-level": replace(theft, bank=whole),
@@ -119,6 +121,7 @@ DOORS = (
     "rollback-store",
     "rollback-all",
     "swapped-blocks",
+    "older-bundle",
     "forged-bundle",
     "use-of-another",
     "raise-level",
@@ -186,6 +189,7 @@ def deny(*_: object) -> None:
         ("rollback-store", "verify"),
         ("rollback-all", "verify"),
         ("swapped-blocks", "read_clinic"),
+        ("older-bundle", "read_clinic"),
     ],
 )
 def test_route__whose_victim_refuses_the_honest_too__proves_nothing(

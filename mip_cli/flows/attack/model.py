@@ -81,6 +81,8 @@ class Victims:
     """The clinic opens its own bundle, from a store that holds these blocks."""
     read_older: Callable[[Mapping[Link, bytes]], object]
     """The same with the bundle that it was given first."""
+    read_unseen: Callable[[Mapping[Link, bytes]], object]
+    """The bank, which opened its first bundle alone, opens that one from such a store."""
 
 
 @dataclass(frozen=True)

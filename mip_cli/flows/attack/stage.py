@@ -181,7 +181,8 @@ class _Story:
         """Hand everything over that is public, or a thief's own."""
         found = {name: self.grantee(party) for name, party in self.parties.items()}
         short, long = self.twins
-        clinic, given = self.parties["clinic"], self.folder / "given to the clinic"
+        clinic, bank = self.parties["clinic"], self.parties["bank"]
+        given = self.folder / "given to a grantee"
         return Theft(
             settings=machine(self.chain, self.folder, "attacker"),
             hoard=self.hoard,
@@ -202,6 +203,7 @@ class _Story:
                 open_clinic=clinic.read,
                 read_clinic=lambda blocks: clinic.read_from(blocks, given),
                 read_older=lambda blocks: clinic.read_from(blocks, given, clinic.bundles[0]),
+                read_unseen=lambda blocks: bank.read_from(blocks, given, bank.bundles[0]),
             ),
         )
 

@@ -186,7 +186,14 @@ def _swap_blocks(theft: Theft) -> Outcome:
 
 
 def _older_bundle(theft: Theft) -> Outcome:
+    """Let the clinic open the bundle of now, then hand it the one of before."""
+    blocks = theft.hoard.at("erased")
+    honest("the clinic's newest bundle", lambda: theft.victims.read_clinic(blocks))
     return _tried(lambda: theft.victims.read_older(theft.hoard.at("granted")))
+
+
+def _older_unseen(theft: Theft) -> Outcome:
+    return _tried(lambda: theft.victims.read_unseen(theft.hoard.at("granted")))
 
 
 STORE_ROUTES = (
@@ -245,9 +252,14 @@ STORE_ROUTES = (
     Route("swapped-blocks", "give the clinic other blocks than its own", _swap_blocks),
     Route(
         "older-bundle",
-        "give the clinic its first bundle once more, from blocks of that time",
+        "give the clinic its first bundle again when it has opened a newer one",
         _older_bundle,
-        limit="a bundle shows the state of its making; nothing tells a grantee that a newer one "
-        "was made (section 16)",
+    ),
+    Route(
+        "older-bundle-unseen",
+        "give a grantee an older bundle who was never shown the newer one",
+        _older_unseen,
+        limit="a bundle shows the state of its making; nothing tells a grantee who opened no newer "
+        "one that it was made (section 16)",
     ),
 )
