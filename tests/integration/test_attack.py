@@ -83,7 +83,7 @@ def opened_doors(theft: Theft) -> dict[str, Theft]:
     deaf = replace(broken, open_clinic=lambda _: None, read_clinic=lambda _: None)
     registrar, landlord = theft.registrar, theft.landlord
     believing = replace(broken, open_credential=lambda *_: None, check_proof=lambda _: None)
-    forgetful = replace(theft.victims, read_older=theft.victims.read_clinic)
+    forgetful = replace(theft.victims, read_older=lambda _: None)
     read = theft.marks.granted
     # an account without code takes every call: a contract that asks nothing
     asks_nothing = replace(bank, issued=replace(bank.issued, to=bank.account.address))

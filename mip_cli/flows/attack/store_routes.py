@@ -189,7 +189,10 @@ def _older_bundle(theft: Theft) -> Outcome:
     """Let the clinic open the bundle of now, then hand it the one of before."""
     blocks = theft.hoard.at("erased")
     honest("the clinic's newest bundle", lambda: theft.victims.read_clinic(blocks))
-    return _tried(lambda: theft.victims.read_older(theft.hoard.at("granted")))
+    found = _tried(lambda: theft.victims.read_older(theft.hoard.at("granted")))
+    if not found.succeeded and "older than one that you opened" not in found.detail:
+        raise CheckFailed(f"refused for another reason than is meant: {found.detail}")
+    return found
 
 
 def _older_unseen(theft: Theft) -> Outcome:
