@@ -64,6 +64,13 @@ _source_options = (
 )
 
 
+_older_option = click.option(
+    "--older",
+    is_flag=True,
+    help="Take a bundle that is older than one you opened, as after the holder lost newer ones.",
+)
+
+
 def _sourced(command: Any) -> Any:
     for option in reversed(_source_options):
         command = option(command)
@@ -165,6 +172,7 @@ def card(
 )
 @click.argument("bundle", metavar="BUNDLE")
 @_sourced
+@_older_option
 @click.option("-o", "--output", metavar="FILE", help="Write the blocks here, as a CAR file.")
 @force_option
 @_opens_grantee
@@ -173,19 +181,23 @@ def fetch(
     bundle: str,
     store: str | None,
     car_file: Path | None,
+    older: bool,
     output: str | None,
     force: bool,
     name: str,
     password_file: str | None,
     as_json: bool,
 ) -> None:
-    """Bring the blocks of a bundle here, still encrypted; the grant is checked, nothing is used."""
+    """Bring the blocks of a bundle here, still encrypted; the grant is checked, nothing is used.
+
+    A bundle that is older than one you opened is refused without --older.
+    """
     if output is None or output == "-":
         raise UsageFault("the blocks have nowhere to go", hint="add -o FILE")
     data = _io.read_input(bundle, flow.MAX_BUNDLE, what="bundle")
     opened = _unlock(settings, name, password_file, as_json)
     with _render.TerminalProgress(quiet=as_json) as progress:
-        checked = flow.check(settings, opened, data, progress)
+        checked = flow.check(settings, opened, data, progress, older=older)
         count = flow.fetch(
             settings,
             opened,
@@ -212,6 +224,7 @@ def fetch(
 @access.command("open", epilog=example("mip access open bundle.json --car view.car --out records"))
 @click.argument("bundle", metavar="BUNDLE")
 @_sourced
+@_older_option
 @click.option("--out", "output", metavar="DIR", help="A new folder for what it shows.")
 @click.option("--receipt", "receipt_file", metavar="FILE", help="Write the access receipt here.")
 @_payer.payer_options
@@ -224,6 +237,7 @@ def open_command(
     bundle: str,
     store: str | None,
     car_file: Path | None,
+    older: bool,
     output: str | None,
     receipt_file: str | None,
     key_file: Path | None,
@@ -236,7 +250,7 @@ def open_command(
     """Use a grant once and write what it shows.
 
     The chain is asked first, then the use is noted there, then things are opened. Give the receipt
-    to the holder.
+    to the holder. A bundle that is older than one you opened is refused without --older.
     """
     if output is None:
         raise UsageFault("what it shows has nowhere to go", hint="add --out DIR")
@@ -248,7 +262,14 @@ def open_command(
     purse = None if contract else _purse.load(settings, key_file, dry_run=dry_run)
     with _render.TerminalProgress(quiet=as_json) as progress:
         done = flow.open_bundle(
-            settings, opened, data, Source(store, car_file), Path(output), purse, progress
+            settings,
+            opened,
+            data,
+            Source(store, car_file),
+            Path(output),
+            purse,
+            progress,
+            older=older,
         )
     if receipt_file is not None:
         document = grant_access.FORM.encode(done.receipt)

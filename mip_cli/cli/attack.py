@@ -45,8 +45,9 @@ def attack(settings: Settings, photos: Path | None, as_json: bool) -> None:
 
     On a local chain of its own a holder grants finance to a bank and health to a clinic. The bank
     turns thief. It has its grant, its keys, every block that ever lay in the store, every
-    transaction and the code; three more grantees help it. Each route is really tried; one that the
-    specification says is open counts as a documented limit. Exits with 1 when any other succeeds.
+    transaction and the code; four more grantees help it, and one with a proof alone tries for
+    itself. Each route is really tried; one that the specification says is open counts as a
+    documented limit. Exits with 1 when any other succeeds.
     """
     with _render.TerminalProgress(quiet=as_json) as progress:
         report = flow.attack(settings, photos, _Teller(quiet=as_json), progress)

@@ -28,7 +28,7 @@ PAD_BYTES = 4096
 FOLDER = "credentials"
 """Of the records in the archive."""
 
-_LABEL = b"mip credentials/1"
+KEY_LABEL = b"mip credentials/1"
 _NAMES = b"mip credential names/1"
 _ID = re.compile(r"[0-9a-f]{16}")
 _MAX_DIMENSION = 2048
@@ -75,7 +75,7 @@ class Vault:
     """Seals the credentials of one passport, each to its place."""
 
     def __init__(self, secret: int) -> None:
-        self._key = kdf.subkey(to_bytes(secret), _LABEL)
+        self._key = kdf.subkey(to_bytes(secret), KEY_LABEL)
         self._names = kdf.subkey(to_bytes(secret), _NAMES)
 
     def path_of(self, identifier: str) -> str:
@@ -98,12 +98,12 @@ class Vault:
             }
         )
         filled = content + b" " * (-len(content) % PAD_BYTES)
-        return _FORM.encode(aead.seal(self._key, filled, _associated(place), rng=rng))
+        return SEALED_FORM.encode(aead.seal(self._key, filled, _associated(place), rng=rng))
 
     def open(self, data: bytes, place: str, what: str) -> Held:
         """Return what lies in a place; raise ``FileInvalid``, which names it as ``what``."""
         try:
-            content = aead.unseal(self._key, _FORM.decode(data), _associated(place))
+            content = aead.unseal(self._key, SEALED_FORM.decode(data), _associated(place))
             found = _decode(content.rstrip(b" "))
         except (NotAuthentic, ValueError, TypeError, KeyError):
             raise FileInvalid(f"{what} was altered or is another passport's") from None
@@ -165,7 +165,7 @@ class Wallet:
 
 
 def _associated(place: str) -> bytes:
-    return _LABEL + b"\x00" + place.encode()
+    return KEY_LABEL + b"\x00" + place.encode()
 
 
 def _decode(data: bytes) -> Held:
@@ -207,7 +207,7 @@ def _read(m: Members) -> Sealed:
     return Sealed(m.data("nonce", NONCE_BYTES), m.data("ciphertext", size))
 
 
-_FORM = Form(
+SEALED_FORM = Form(
     "mip.credential.file/1",
     "credential file",
     ("nonce", "ciphertext"),

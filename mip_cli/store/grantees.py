@@ -127,6 +127,15 @@ class Accesses:
         """Return the accesses of a grant that were finished."""
         return [r for r in self._read(_DONE) if r.receipt == grant]
 
+    def newest(self, grant: bytes) -> int | None:
+        """Return the highest number of a bundle of a grant that was taken here; None without one.
+
+        A receipt is durable only after its bundle was found signed, granted on chain and whole, so
+        that what is forged never counts.
+        """
+        taken = [*self.finished(grant), *self.pending(grant)]
+        return max((one.number for one in taken), default=None)
+
     def _read(self, suffix: str) -> Iterator[AccessReceipt]:
         try:
             found = sorted(p for p in self._folder.iterdir() if p.suffix == suffix)

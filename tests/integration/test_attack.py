@@ -11,12 +11,16 @@ from mip_cli.chain.abi import selector
 from mip_cli.chain.grants import GrantState, PermissionGrants
 from mip_cli.chain.presentations import PRESENTATION
 from mip_cli.config import load_settings
+from mip_cli.crypto import aead
+from mip_cli.crypto.cid import Link
 from mip_cli.errors import CheckFailed, UsageFault
 from mip_cli.flows import attack
 from mip_cli.flows.attack.hoard import Hoard, Transaction
-from mip_cli.flows.attack.model import Theft
+from mip_cli.flows.attack.model import Credential, Grantee, Theft
 from mip_cli.flows.attack.stage import played
+from mip_cli.flows.attack.store_routes import views
 from mip_cli.progress import Silent
+from mip_cli.store.credentials import SEALED_FORM
 
 SILENT = Silent()
 BY_NAME = {route.name: route for route in attack.ROUTES}
@@ -58,6 +62,17 @@ def revocation(theft: Theft) -> Transaction:
     return next(one for one in of_broker if one.data.startswith(wanted))
 
 
+def sealed_under(key: bytes, content: bytes) -> Credential:
+    """A credential under a key that a thief has."""
+    sealed = aead.seal(key, content, b"")
+    return Credential(Link(bytes(32)), "", SEALED_FORM.encode(sealed))
+
+
+def shown_to(grantee: Grantee) -> Link:
+    """A block of a grantee's view."""
+    return min(views(grantee))
+
+
 def opened_doors(theft: Theft) -> dict[str, Theft]:
     """For each route a world in which it must succeed, since something that protects is missing."""
     bank, clinic, hoard = theft.bank, theft.clinic, theft.hoard
@@ -66,6 +81,9 @@ def opened_doors(theft: Theft) -> dict[str, Theft]:
     sizes = {len(data): link for link, data in hoard.blocks.items()}
     broken = replace(theft.victims, verify=lambda _: None, verify_older_copy=lambda: None)
     deaf = replace(broken, open_clinic=lambda _: None, read_clinic=lambda _: None)
+    registrar, landlord = theft.registrar, theft.landlord
+    believing = replace(broken, open_credential=lambda *_: None, check_proof=lambda _: None)
+    forgetful = replace(theft.victims, read_older=lambda _: None)
     read = theft.marks.granted
     # an account without code takes every call: a contract that asks nothing
     asks_nothing = replace(bank, issued=replace(bank.issued, to=bank.account.address))
@@ -74,7 +92,7 @@ def opened_doors(theft: Theft) -> dict[str, Theft]:
         "thieves-together": thief,
         "key-of-another": thief,
         "manifest-of-another": thief,
-        "never-granted": replace(theft, marks=replace(theft.marks, identity=read)),
+        "never-granted": replace(theft, marks=replace(theft.marks, ungranted=read)),
         "members-left-out": replace(theft, bank=replace(bank, keys=theft.broker.keys), rings={}),
         "keys-across-epochs": replace(
             theft,
@@ -88,7 +106,20 @@ def opened_doors(theft: Theft) -> dict[str, Theft]:
         "rollback-store": replace(theft, victims=broken),
         "rollback-all": replace(theft, victims=broken),
         "swapped-blocks": replace(theft, victims=deaf),
+        "older-bundle": replace(theft, victims=forgetful),
         "forged-bundle": replace(theft, victims=deaf),
+        "credential": replace(theft, marks=replace(theft.marks, credential=theft.marks.registered)),
+        "credential-inner-seal": replace(
+            theft, credentials=(sealed_under(registrar.keys.private, theft.marks.credential[0]),)
+        ),
+        "credential-count": replace(theft, registrar=clinic),
+        "credential-in-view": replace(
+            theft, credentials=(replace(theft.credentials[0], link=shown_to(registrar)),)
+        ),
+        "credential-moved": replace(theft, victims=believing),
+        "proof-key": replace(theft, landlord=bank),
+        "proof-to-another": replace(theft, victims=believing),
+        "link-proof": replace(theft, landlord=replace(landlord, pseudonym=bank.pseudonym)),
         "use-of-another": replace(theft, clinic=bank),
         "raise-level": replace(theft, bank=whole),
         "use-after-revocation": replace(theft, broker=bank),
@@ -119,7 +150,16 @@ DOORS = (
     "rollback-store",
     "rollback-all",
     "swapped-blocks",
+    "older-bundle",
     "forged-bundle",
+    "credential",
+    "credential-inner-seal",
+    "credential-count",
+    "credential-in-view",
+    "credential-moved",
+    "proof-key",
+    "proof-to-another",
+    "link-proof",
     "use-of-another",
     "raise-level",
     "use-after-revocation",
@@ -186,6 +226,9 @@ def deny(*_: object) -> None:
         ("rollback-store", "verify"),
         ("rollback-all", "verify"),
         ("swapped-blocks", "read_clinic"),
+        ("older-bundle", "read_clinic"),
+        ("credential-moved", "open_credential"),
+        ("proof-to-another", "check_proof"),
     ],
 )
 def test_route__whose_victim_refuses_the_honest_too__proves_nothing(

@@ -20,7 +20,7 @@ from mip_cli.chain.values import Call
 from mip_cli.config import Settings
 from mip_cli.crypto import grant_access, grant_bundle
 from mip_cli.crypto.grant_access import AccessReceipt
-from mip_cli.errors import PermissionAbsent, UsageFault
+from mip_cli.errors import FileInvalid, PermissionAbsent, UsageFault
 from mip_cli.flows.archive import archive_records as archive
 from mip_cli.flows.demo import demo_photos
 from mip_cli.flows.demo.demo_stage import machine
@@ -81,13 +81,25 @@ class Party:
         return self.settings.data_dir / f"shown-{self.count}"
 
     def open(
-        self, bundle: bytes, progress: Silent = S, *, purse: Purse | None = None
+        self,
+        bundle: bytes,
+        progress: Silent = S,
+        *,
+        purse: Purse | None = None,
+        older: bool = False,
     ) -> access.Accessed:
         self.count += 1
         own = None if self.account is None else Purse(self.account)
         source = access.Source(store=self.store)
         return access.open_bundle(
-            self.settings, self.opened, bundle, source, self.folder, purse or own, progress
+            self.settings,
+            self.opened,
+            bundle,
+            source,
+            self.folder,
+            purse or own,
+            progress,
+            older=older,
         )
 
     def left(self, bundle: bytes) -> int:
@@ -288,6 +300,62 @@ def test_contract__one_use_one_opening_also_after_a_kill(world: World) -> None:
     world.state_key(lender, secrets.token_bytes(32))
     assert "loan2" not in world.revoke("beside").bundles
     world.state_key(lender, party.opened.content.card.key_hash)
+
+
+# -- an older bundle ------------------------------------------------------------------------------
+
+
+def test_open__an_older_bundle_than_one_opened__is_refused_unless_asked_for(world: World) -> None:
+    bank = world.party("bank-older")
+    first = world.issue(bank, "older", level=3, uses=9)
+    shutil.copytree(world.folder / "blocks", copied := world.folder / "blocks of the first")
+    bank.open(first)
+    later = world.refresh("older")
+    bank.store = f"folder:{copied}"
+    bank.open(first)  # nothing tells him that there is a newer one
+    bank.store = world.store
+    bank.open(later)
+    bank.open(later)
+    bank.store = f"folder:{copied}"
+    left = bank.left(first)
+    with pytest.raises(access.OlderBundle, match="older than one that you opened: number"):
+        bank.open(first)
+    with pytest.raises(access.OlderBundle, match="older than one that you opened"):
+        access.check(bank.settings, bank.opened, first, S)
+    assert not bank.folder.exists()
+    assert (bank.left(first), bank.pending(first)) == (left, [])
+    assert access.check(bank.settings, bank.opened, first, S, older=True).opened_before == 4
+    assert bank.open(first, older=True).uses_left == left - 1
+    with pytest.raises(access.OlderBundle):
+        bank.open(first)  # once is not for ever
+
+
+def test_open__cut_off_with_a_newer_bundle__the_older_is_refused(world: World) -> None:
+    bank = world.party("bank-cut")
+    first = world.issue(bank, "cut", uses=9)
+    later = world.refresh("cut")
+    with pytest.raises(Killed):
+        bank.open(later, Until("decrypting"))
+    with pytest.raises(access.OlderBundle):
+        bank.open(first)
+    bank.open(later)
+
+
+def test_open__a_forged_bundle_and_another_grant__do_not_raise_the_mark(world: World) -> None:
+    bank = world.party("bank-forged")
+    bundle = world.issue(bank, "forged", uses=9)
+    genuine = grant_bundle.FORM.decode(bundle)
+    forged = grant_bundle.FORM.encode(replace(genuine, number=genuine.number + 9))
+    with pytest.raises(FileInvalid, match="not signed"):
+        bank.open(forged)
+    assert bank.accesses.newest(genuine.receipt.id) is None
+    newer = world.refresh("forged")
+    bank.open(newer)
+    world.revoke("forged")
+    again = world.issue(bank, "forged-anew", uses=9)
+    bank.open(again)
+    with pytest.raises(PermissionAbsent, match="another consent took the place"):
+        access.check(bank.settings, bank.opened, newer, S, older=True)
 
 
 # -- a holder who lies ----------------------------------------------------------------------------

@@ -16,13 +16,14 @@ from mip_cli.config import Settings
 from mip_cli.errors import CheckFailed
 from mip_cli.flows.attack import chain_routes, store_routes
 from mip_cli.flows.attack.chain_routes import CHAIN_ROUTES
+from mip_cli.flows.attack.identity_routes import IDENTITY_ROUTES
 from mip_cli.flows.attack.link_routes import LINK_ROUTES
 from mip_cli.flows.attack.model import Route, Theft, Tried
 from mip_cli.flows.attack.stage import played
 from mip_cli.flows.attack.store_routes import STORE_ROUTES
 from mip_cli.progress import Progress
 
-ROUTES = (*STORE_ROUTES, *CHAIN_ROUTES, *LINK_ROUTES)
+ROUTES = (*STORE_ROUTES, *IDENTITY_ROUTES, *CHAIN_ROUTES, *LINK_ROUTES)
 """Every way in that the project knows."""
 
 

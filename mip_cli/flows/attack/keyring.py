@@ -78,7 +78,7 @@ class Keyring:
             for link, data in blocks.items():
                 for nonce, body in _sealed_parts(link, data):
                     for key in todo:
-                        plain = _stream(key, nonce, body[:_WORK])
+                        plain = stream(key, nonce, body[:_WORK])
                         if _has_sense(plain):
                             self.opened.setdefault(link, set()).add(plain)
                             fresh |= set(_keys_in(plain))
@@ -142,7 +142,7 @@ def _following(key: bytes, link: Link, data: bytes) -> Iterator[bytes]:
             yield archive_keys.follow(ArchiveKey(key, before), wrap).key
 
 
-def _stream(key: bytes, nonce: bytes, body: bytes) -> bytes:
+def stream(key: bytes, nonce: bytes, body: bytes) -> bytes:
     """Decrypt as the AEAD does, leaving its tag and the block of the stream for it aside."""
     start = (1).to_bytes(4, "little") + nonce
     return Cipher(ChaCha20(key, start), mode=None).decryptor().update(body)

@@ -17,31 +17,31 @@ from mip_cli.flows.attack.store_routes import views
 _SMALL = 2**16  # levels, uses, sequences: anybody has such numbers
 
 
-def _said_of(theft: Theft, grantee: Grantee) -> set[int]:
+def said_of(theft: Theft, grantee: Grantee) -> set[int]:
     """Return every number that stands on chain beside a pseudonym, but for the small ones."""
-    return _numbers(theft.hoard.about(grantee.pseudonym)) | {grantee.pseudonym}
+    return numbers_in(theft.hoard.about(grantee.pseudonym)) | {grantee.pseudonym}
 
 
-def _numbers(transactions: Iterable[Transaction]) -> set[int]:
+def numbers_in(transactions: Iterable[Transaction]) -> set[int]:
     found = {int.from_bytes(word, "big") for one in transactions for word in one.words}
     return {number for number in found if number >= _SMALL}
 
 
-def _common(theft: Theft, first: set[int], second: set[int]) -> set[int]:
+def in_common(theft: Theft, first: set[int], second: set[int]) -> set[int]:
     """Return what two have in common and a stranger's grant and enrolment have not."""
-    others = _said_of(theft, theft.stranger) | _numbers([theft.stranger_enrolment])
+    others = said_of(theft, theft.stranger) | numbers_in([theft.stranger_enrolment])
     return (first & second) - others
 
 
 def _two_grants(theft: Theft) -> Outcome:
-    common = _common(theft, _said_of(theft, theft.bank), _said_of(theft, theft.clinic))
+    common = in_common(theft, said_of(theft, theft.bank), said_of(theft, theft.clinic))
     return Outcome(bool(common), f"{len(common)} numbers in common that a stranger has not")
 
 
 def _enrolment(theft: Theft) -> Outcome:
-    enrolled = _numbers([theft.enrolment])
+    enrolled = numbers_in([theft.enrolment])
     both = (theft.bank, theft.clinic)
-    common = set().union(*(_common(theft, enrolled, _said_of(theft, one)) for one in both))
+    common = set().union(*(in_common(theft, enrolled, said_of(theft, one)) for one in both))
     return Outcome(bool(common), f"{len(common)} numbers in common that a stranger has not")
 
 
@@ -72,15 +72,15 @@ def _timing(theft: Theft) -> Outcome:
 
 def _views_in_common(theft: Theft) -> Outcome:
     """Follow the links, which are public, down from the views of each two of the holder's."""
-    of_holder = (theft.bank, theft.broker, theft.auditor, theft.clinic)
-    found = [_below(theft, views(one)) for one in of_holder]
+    of_holder = (theft.bank, theft.broker, theft.auditor, theft.clinic, theft.registrar)
+    found = [below(theft, views(one)) for one in of_holder]
     if not all(found):
         raise CheckFailed("the blocks of a view are not known, so that this proves nothing")
     shared = {link for first, second in combinations(found, 2) for link in first & second}
     return Outcome(bool(shared), f"{len(shared)} blocks serve two grantees")
 
 
-def _below(theft: Theft, tops: set[Link]) -> set[Link]:
+def below(theft: Theft, tops: set[Link]) -> set[Link]:
     """Return blocks that some lead to, themselves among them."""
     found, todo = set[Link](), list(tops & theft.hoard.blocks.keys())
     while todo:
@@ -97,17 +97,17 @@ def _one_archive(theft: Theft) -> Outcome:
     roots = [
         link
         for link in theft.hoard.at("granted")
-        if all(_below(theft, {link}) & each - {link} for each in both)
+        if all(below(theft, {link}) & each - {link} for each in both)
     ]
     return Outcome(bool(roots), f"{len(roots)} blocks lead to the views of two grantees")
 
 
 def _anchor(theft: Theft) -> Outcome:
-    anchored = _numbers([theft.anchor])
+    anchored = numbers_in([theft.anchor])
     others = (theft.bank, theft.broker, theft.auditor, theft.clinic)
     common = set().union(
-        *(_common(theft, anchored, _said_of(theft, one)) for one in others),
-        _common(theft, anchored, _numbers([theft.enrolment])),
+        *(in_common(theft, anchored, said_of(theft, one)) for one in others),
+        in_common(theft, anchored, numbers_in([theft.enrolment])),
     )
     return Outcome(bool(common), f"{len(common)} numbers in common that a stranger has not")
 

@@ -12,6 +12,7 @@ from mip_cli.crypto.grant_kem import KemKeys
 from mip_cli.errors import CheckFailed, MipError
 from mip_cli.flows.attack.hoard import Hoard, Transaction
 from mip_cli.flows.attack.keyring import Keyring
+from mip_cli.flows.passport.proof_file import ProofFile
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,12 @@ class Marks:
     """Identity members of the same records."""
     health: tuple[bytes, ...]
     """In records and files of health."""
-    identity: tuple[bytes, ...]
+    ungranted: tuple[bytes, ...]
     """In a category that nobody was granted."""
+    registered: tuple[bytes, ...]
+    """In a record of identity, beside the credentials."""
+    credential: tuple[bytes, ...]
+    """In a credential."""
     later: tuple[bytes, ...]
     """In finance records put after the revocation."""
     erased: tuple[bytes, ...]
@@ -67,6 +72,21 @@ class Grantee:
         return f"Grantee({self.name!r}, <redacted>)"
 
 
+@dataclass(frozen=True, repr=False)
+class Credential:
+    """A credential in the holder's archive, as the thieves would have it without the outer seal."""
+
+    link: Link
+    """Its block."""
+    path: str
+    """Its place, to which the inner seal is bound."""
+    sealed: bytes
+    """The content of its record: what a key to the category would show."""
+
+    def __repr__(self) -> str:
+        return "Credential(<redacted>)"
+
+
 @dataclass(frozen=True)
 class Victims:
     """What honest people do meanwhile; each raises what their tools raise."""
@@ -81,6 +101,12 @@ class Victims:
     """The clinic opens its own bundle, from a store that holds these blocks."""
     read_older: Callable[[Mapping[Link, bytes]], object]
     """The same with the bundle that it was given first."""
+    read_unseen: Callable[[Mapping[Link, bytes]], object]
+    """The bank, which opened its first bundle alone, opens that one from such a store."""
+    open_credential: Callable[[str, bytes], object]
+    """The holder reads a credential that lies at a path of his archive."""
+    check_proof: Callable[[ProofFile], object]
+    """A grantee of level 0 asks the registry about a proof, for the account that it names."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +129,12 @@ class Theft:
     """A third thief, whose grant the holder voided with all others of the pseudonym."""
     auditor: Grantee
     """A fourth thief: finance at level 1, in force to the end."""
+    registrar: Grantee
+    """A fifth thief: identity at level 3, where the credentials lie, in force to the end."""
+    landlord: Grantee
+    """A sixth: level 0, a proof and no data. His keys are tried alone."""
+    credentials: tuple[Credential, ...]
+    """The first was there when the registrar's view was made, the second came later."""
     anchor: Transaction
     """The holder's anchor of his archive."""
     enrolment: Transaction
@@ -121,7 +153,7 @@ class Theft:
     @property
     def thieves(self) -> tuple[Grantee, ...]:
         """All who work together."""
-        return (self.bank, self.broker, self.sleeper, self.auditor)
+        return (self.bank, self.broker, self.sleeper, self.auditor, self.registrar)
 
 
 @dataclass(frozen=True)

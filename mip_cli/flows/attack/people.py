@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -18,19 +19,23 @@ from mip_cli.flows.archive import archive_records as archive
 from mip_cli.flows.attack.hoard import put_in_place
 from mip_cli.flows.demo.demo_photos import Photos
 from mip_cli.flows.demo.demo_stage import giving
-from mip_cli.flows.grants import access, grant
+from mip_cli.flows.grants import access, grant, grant_proof
 from mip_cli.flows.grants.grant_terms import Wish
-from mip_cli.flows.passport import enroll, passport_file
+from mip_cli.flows.kyc import keeping
+from mip_cli.flows.passport import enroll, passport_file, proof_file, prove
 from mip_cli.flows.passport.passport_file import Factors
 from mip_cli.flows.passport.passport_keys import keys_of
 from mip_cli.flows.sending import Purse
 from mip_cli.progress import Progress
+from mip_cli.store.credentials import Held, Vault
 from mip_cli.store.grantees import Opened
 from mip_cli.units import Commitment
 
 DAY = 24 * 60 * 60
 LIFETIME = 30 * DAY
 USES = 20
+VALIDITY = 55 * 60
+"""Seconds of a proof of level 0: longer than the story."""
 _FUNDS = hex(10**18)
 
 
@@ -105,10 +110,35 @@ class Person:
         with self.session() as session:
             return [session.archive.find(category, path).link for path in paths]
 
-    def grant(self, to: Party, category: str, level: int, payer: Signer) -> None:
+    def keep(self, document: str) -> Held:
+        """Keep a credential as ``mip kyc import`` does; who signed it does not matter here."""
+        opened = passport_file.unlock(self.place, self.name, self.factors, self.progress)
+        blinding, subject = secrets.randbits(240), secrets.randbits(240)
+        held = Held(blinding, subject, int(time.time()), document.encode())
+        moved = keeping.keep(self.place, opened.unlocked, held, self.progress)
+        if moved.fault is not None:
+            raise moved.fault
+        return held
+
+    def vault(self) -> Vault:
+        """Return what seals the credentials."""
+        opened = passport_file.unlock(self.place, self.name, self.factors, self.progress)
+        return keeping.wallet_of(self.place, opened.unlocked).vault
+
+    def proof_for(self, to: Party) -> str:
+        """Prove to a grantee that its pseudonym has a passport."""
+        card = grant.read_card(access.card(to.opened))
+        consent = grant_proof.prepare(self.place, card, self.progress, validity=VALIDITY)
+        keys = prove.Keys(self.name, self.password, self.photos.again)
+        shown = prove.prove(self.place, consent, keys, self.progress).file
+        return proof_file.encode(shown).decode()
+
+    def grant(
+        self, to: Party, category: str, level: int, payer: Signer, proof: str | None = None
+    ) -> None:
         """Grant a category, and hand the bundle over."""
         card = grant.read_card(access.card(to.opened))
-        wish = Wish(card, category, level, LIFETIME, USES, to.name)
+        wish = Wish(card, category, level, LIFETIME, USES, to.name, proof=proof)
         consent = grant.prepare(self.place, wish, self.progress)
         done = grant.issue(
             self.place, consent, self.name, self.factors, Purse(payer), self.progress

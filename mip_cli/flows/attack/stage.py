@@ -1,7 +1,8 @@
-"""The story that the attacker watches: two passports, six grantees, four of them thieves."""
+"""The story that the attacker watches: two passports, eight grantees, most of them thieves."""
 
 from __future__ import annotations
 
+import json
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
@@ -14,17 +15,21 @@ from mip_cli.chain.presentations import PRESENTATION
 from mip_cli.chain.rpc import RpcClient
 from mip_cli.config import Settings
 from mip_cli.crypto.cid import Link
-from mip_cli.flows import dev
+from mip_cli.flows import connection, dev
 from mip_cli.flows.archive import archive_anchor
 from mip_cli.flows.archive import archive_records as archive
 from mip_cli.flows.attack.hoard import Hoard, Transaction, put_in_place
-from mip_cli.flows.attack.model import Grantee, Marks, Theft, Victims
+from mip_cli.flows.attack.model import Credential, Grantee, Marks, Theft, Victims
 from mip_cli.flows.attack.people import Party, Person, funded
 from mip_cli.flows.demo import demo_photos
 from mip_cli.flows.demo.demo_stage import machine, own_chain
+from mip_cli.flows.grants import grant_proof
 from mip_cli.flows.passport import prove, verify, void
+from mip_cli.flows.passport.proof_file import ProofFile
 from mip_cli.flows.sending import Purse
 from mip_cli.progress import Progress
+from mip_cli.store.credential_records import CATEGORY
+from mip_cli.store.credentials import Held
 
 HOLDER, STRANGER = "holder", "stranger"
 RECORDS = 6
@@ -81,6 +86,8 @@ class _Story:
             "insurer": "price a policy",
             "sleeper": "keep a backup for me",
             "auditor": "look at my sums",
+            "registrar": "register me",
+            "landlord": "let a flat",
         }
         self.parties = {
             name: Party.make(
@@ -124,11 +131,17 @@ class _Story:
         }
         self.holder.put("finance", finance)
         self.holder.put("health", health)
-        self.holder.put("identity", {"name.json": {"name": self.marks.identity[0].decode()}})
+        self.holder.put("education", {"school.json": {"name": self.marks.ungranted[0].decode()}})
+        self.holder.put("identity", {"name.json": {"name": self.marks.registered[0].decode()}})
+        self.kept = [self.keep()]
         self.stranger.put("social", {"me.json": {"network": mark("stranger")}})
 
+    def keep(self) -> Held:
+        """Keep a credential in the archive."""
+        return self.holder.keep(json.dumps({"claims": self.marks.credential[0].decode()}))
+
     def grant(self) -> None:
-        """Give six grants; the holder pays two of them from one account."""
+        """Give eight grants; the holder pays two of them from one account."""
         parties, shared = self.parties, funded(self.rpc)
         self.holder.grant(parties["bank"], "finance", 2, shared)
         self.stranger.grant(parties["insurer"], "social", 2, funded(self.rpc))
@@ -136,6 +149,9 @@ class _Story:
         self.holder.grant(parties["broker"], "finance", 3, shared)
         self.stranger.grant(parties["sleeper"], "social", 3, funded(self.rpc))
         self.holder.grant(parties["auditor"], "finance", 1, funded(self.rpc))
+        self.holder.grant(parties["registrar"], "identity", 3, funded(self.rpc))
+        proof = self.holder.proof_for(parties["landlord"])
+        self.holder.grant(parties["landlord"], "identity", 0, funded(self.rpc), proof)
         self.hoard.watch("granted")
         self.twins = self.holder.links("health", (SHORT, LONG))
         for party in parties.values():
@@ -170,6 +186,8 @@ class _Story:
         self.holder.refresh(bank)
         self.holder.put("health", {"recovered.json": {"text": "well again", "code": "Z09"}})
         self.holder.refresh(self.parties["clinic"])
+        self.kept.append(self.keep())
+        self.holder.refresh(self.parties["registrar"])
         self.hoard.watch("erased")
         dev.advance(self.chain, 180)
         stranger = self.stranger
@@ -181,7 +199,8 @@ class _Story:
         """Hand everything over that is public, or a thief's own."""
         found = {name: self.grantee(party) for name, party in self.parties.items()}
         short, long = self.twins
-        clinic, given = self.parties["clinic"], self.folder / "given to the clinic"
+        clinic, bank = self.parties["clinic"], self.parties["bank"]
+        given = self.folder / "given to a grantee"
         return Theft(
             settings=machine(self.chain, self.folder, "attacker"),
             hoard=self.hoard,
@@ -191,6 +210,9 @@ class _Story:
             stranger=found["insurer"],
             sleeper=found["sleeper"],
             auditor=found["auditor"],
+            registrar=found["registrar"],
+            landlord=found["landlord"],
+            credentials=self.credentials(),
             anchor=next(one for one in self.hoard.transactions if one.data.startswith(_ANCHOR)),
             enrolment=self.enrolment(self.holder),
             stranger_enrolment=self.enrolment(self.stranger),
@@ -202,8 +224,28 @@ class _Story:
                 open_clinic=clinic.read,
                 read_clinic=lambda blocks: clinic.read_from(blocks, given),
                 read_older=lambda blocks: clinic.read_from(blocks, given, clinic.bundles[0]),
+                read_unseen=lambda blocks: bank.read_from(blocks, given, bank.bundles[0]),
+                open_credential=lambda path, data: self.vault.open(data, path, "the credential"),
+                check_proof=self.check_proof,
             ),
         )
+
+    def credentials(self) -> tuple[Credential, ...]:
+        """Return the holder's credentials as his archive has them."""
+        self.vault, found = self.holder.vault(), []
+        with self.holder.session() as session:
+            for held in self.kept:
+                path = self.vault.path_of(held.id)
+                one = session.archive.find(CATEGORY, path)
+                found.append(Credential(one.link, path, b"".join(session.archive.read(one))))
+        return tuple(found)
+
+    def check_proof(self, shown: ProofFile) -> int:
+        """Ask the registry about a proof."""
+        with connection.connect(self.chain) as link:
+            return link.registry.check(
+                shown.app, shown.purpose, shown.payload, grant_proof.LEVEL, shown.presentation
+            )
 
     def grantee(self, party: Party) -> Grantee:
         """Return a grantee's things."""
@@ -257,7 +299,9 @@ def _marks() -> Marks:
         granted=drawn("granted", RECORDS),
         left_out=drawn("left-out", 2),
         health=drawn("health", 2),
-        identity=drawn("identity", 1),
+        ungranted=drawn("ungranted", 1),
+        registered=drawn("registered", 1),
+        credential=drawn("credential", 1),
         later=drawn("later", 1),
         erased=drawn("erased", 1),
     )

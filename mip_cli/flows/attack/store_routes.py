@@ -37,7 +37,7 @@ def _reads(
     theft: Theft, blocks: Mapping[Link, bytes], marks: Iterable[bytes], *thieves: Grantee
 ) -> Outcome:
     """Look for strings in some blocks, with all keys that the thieves ever had or found."""
-    ring = _full_ring(theft, *thieves)
+    ring = full_ring(theft, *thieves)
     wanted = list(marks)
     opened = len(ring.opened.keys() & blocks.keys())
     seen = ring.sees(wanted, blocks)
@@ -45,7 +45,7 @@ def _reads(
     return Outcome(bool(seen), f"{count}; of {len(wanted)} strings looked for {len(seen)} are in")
 
 
-def _full_ring(theft: Theft, *thieves: Grantee) -> Keyring:
+def full_ring(theft: Theft, *thieves: Grantee) -> Keyring:
     """Return the keyring of thieves who kept every block that ever lay in the store."""
     names = tuple(sorted(one.name for one in thieves))
     if names not in theft.rings:
@@ -57,7 +57,7 @@ def _full_ring(theft: Theft, *thieves: Grantee) -> Keyring:
 
 def control(theft: Theft) -> Outcome:
     """Read what was granted, by the same means: else no other failure means anything."""
-    seen = _full_ring(theft, theft.bank).sees(theft.marks.granted, theft.hoard.at("granted"))
+    seen = full_ring(theft, theft.bank).sees(theft.marks.granted, theft.hoard.at("granted"))
     whole = len(seen) == len(theft.marks.granted)
     return Outcome(whole, f"{len(seen)} of {len(theft.marks.granted)} granted members were read")
 
@@ -67,7 +67,7 @@ def _other_category(theft: Theft) -> Outcome:
 
 
 def _never_granted(theft: Theft) -> Outcome:
-    return _reads(theft, theft.hoard.blocks, theft.marks.identity, theft.bank, theft.broker)
+    return _reads(theft, theft.hoard.blocks, theft.marks.ungranted, theft.bank, theft.broker)
 
 
 def _left_out(theft: Theft) -> Outcome:
@@ -77,7 +77,7 @@ def _left_out(theft: Theft) -> Outcome:
 def _sums_alone(theft: Theft) -> Outcome:
     marks = (*theft.marks.granted, *theft.marks.left_out)
     own = views(theft.auditor) & theft.hoard.blocks.keys()
-    if not own or not own <= set(_full_ring(theft, theft.auditor).opened):
+    if not own or not own <= set(full_ring(theft, theft.auditor).opened):
         raise CheckFailed("the level 1 grant does not open its own sums: this proves nothing")
     return _reads(theft, theft.hoard.blocks, marks, theft.auditor)
 
@@ -93,7 +93,7 @@ def _manifest_of_another(theft: Theft) -> Outcome:
         others = (one for one in (*theft.thieves, theft.clinic) if one is not thief)
         foreign = {view for other in others for view in views(other)} - views(thief)
         tried += len(foreign)
-        opened += len(foreign & set(_full_ring(theft, thief).opened))
+        opened += len(foreign & set(full_ring(theft, thief).opened))
     return Outcome(opened > 0, f"{opened} of {tried} views of others opened")
 
 
@@ -186,7 +186,17 @@ def _swap_blocks(theft: Theft) -> Outcome:
 
 
 def _older_bundle(theft: Theft) -> Outcome:
-    return _tried(lambda: theft.victims.read_older(theft.hoard.at("granted")))
+    """Let the clinic open the bundle of now, then hand it the one of before."""
+    blocks = theft.hoard.at("erased")
+    honest("the clinic's newest bundle", lambda: theft.victims.read_clinic(blocks))
+    found = _tried(lambda: theft.victims.read_older(theft.hoard.at("granted")))
+    if not found.succeeded and "older than one that you opened" not in found.detail:
+        raise CheckFailed(f"refused for another reason than is meant: {found.detail}")
+    return found
+
+
+def _older_unseen(theft: Theft) -> Outcome:
+    return _tried(lambda: theft.victims.read_unseen(theft.hoard.at("granted")))
 
 
 STORE_ROUTES = (
@@ -198,7 +208,7 @@ STORE_ROUTES = (
     Route("never-granted", "read a category that nobody was granted", _never_granted),
     Route("members-left-out", "read the identity members that level 2 leaves out", _left_out),
     Route("records-at-level-1", "read records with a grant that gives sums alone", _sums_alone),
-    Route("thieves-together", "four grantees put their keys together for health", _together),
+    Route("thieves-together", "five grantees put their keys together for health", _together),
     Route("manifest-of-another", "open the view of another grantee", _manifest_of_another),
     Route(
         "key-of-another",
@@ -245,9 +255,14 @@ STORE_ROUTES = (
     Route("swapped-blocks", "give the clinic other blocks than its own", _swap_blocks),
     Route(
         "older-bundle",
-        "give the clinic its first bundle once more, from blocks of that time",
+        "give the clinic its first bundle again when it has opened a newer one",
         _older_bundle,
-        limit="a bundle shows the state of its making; nothing tells a grantee that a newer one "
-        "was made (section 16)",
+    ),
+    Route(
+        "older-bundle-unseen",
+        "give a grantee an older bundle who was never shown the newer one",
+        _older_unseen,
+        limit="a bundle shows the state of its making; nothing tells a grantee who opened no newer "
+        "one that it was made (section 16)",
     ),
 )

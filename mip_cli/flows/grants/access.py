@@ -25,11 +25,7 @@ from mip_cli.crypto.grant_bundle import Bundle
 from mip_cli.crypto.grant_card import Card, GranteeKind
 from mip_cli.crypto.grant_kem import Kem
 from mip_cli.crypto.plaintext import is_readable
-from mip_cli.errors import (
-    FileInvalid,
-    UsageFault,
-    WrongSecret,
-)
+from mip_cli.errors import FileInvalid, PermissionAbsent, UsageFault, WrongSecret
 from mip_cli.flows import connection
 from mip_cli.flows.grants import access_chain, access_source, grant_proof, grant_terms
 from mip_cli.flows.grants.access_source import Source
@@ -46,6 +42,10 @@ from mip_cli.units import Address
 MAX_BUNDLE = grant_bundle.MAX_BYTES
 
 Clock = Callable[[], float]
+
+
+class OlderBundle(PermissionAbsent):
+    """A newer bundle of the grant was opened here before."""
 
 
 @dataclass(frozen=True)
@@ -138,17 +138,22 @@ def card(opened: Opened) -> bytes:
     return grant_card.FORM.encode(opened.content.card)
 
 
-def check(settings: Settings, grantee: Opened, data: bytes, progress: Progress) -> Checked:
+def check(
+    settings: Settings, grantee: Opened, data: bytes, progress: Progress, *, older: bool = False
+) -> Checked:
     """Tell whether a bundle can be opened now; opens and uses nothing.
 
     Raises ``FileInvalid`` for a broken or forged bundle, ``UsageFault`` for another's,
-    ``PermissionAbsent`` with the reason when the chain does not allow it, ``WrongChain``.
+    ``PermissionAbsent`` with the reason when the chain does not allow it, ``WrongChain``,
+    ``OlderBundle`` where a newer one was opened here, unless ``older`` is taken.
     """
     bundle = read_bundle(grantee, data)
     progress.step("asking the chain")
     with connection.connect(settings) as link:
         state = access_chain.require_granted(link, bundle)
-    done = Accesses(settings.data_dir, grantee.name).finished(bundle.receipt.id)
+    accesses = Accesses(settings.data_dir, grantee.name)
+    _require_newest(accesses, bundle, older=older)
+    done = accesses.finished(bundle.receipt.id)
     return Checked(bundle, state, len(done))
 
 
@@ -185,12 +190,15 @@ def open_bundle(
     output: Path,
     purse: Purse | None,
     progress: Progress,
+    *,
+    older: bool = False,
 ) -> Accessed:
     """Use a grant once and write what it shows to a new folder, whole or not at all.
 
     ``purse`` is the grantee's account; it is not needed where the grantee is a contract, which uses
     the grant in a call of its own, once for each opening. A run that was cut off goes on without a
-    second use. Raises what ``check`` raises, ``BlockMissing``, ``BlockDamaged``.
+    second use. ``older`` takes a bundle that is older than one opened here. Raises what ``check``
+    raises, ``BlockMissing``, ``BlockDamaged``.
     """
     if output.exists() or output.is_symlink():
         raise UsageFault(f"{output} exists", hint="name a folder that does not exist yet")
@@ -205,6 +213,7 @@ def open_bundle(
         use = access_chain.Use(link, grantee, bundle, accesses, sender)
         paid = use.paid(progress)
         access_chain.require_granted(link, bundle, paid=paid is not None)
+        _require_newest(accesses, bundle, older=older)
         progress.step("looking whether all is there")
         ready = access_source.opened(store, bundle, key, progress)
         proof = grant_proof.verified(settings, bundle, progress)
@@ -227,6 +236,17 @@ def read_bundle(grantee: Opened, data: bytes) -> Bundle:
     if (r.grantee, r.key_hash, r.chain_id) != (own.address, own.key_hash, own.chain_id):
         raise UsageFault(f"the bundle is for {r.grantee} and its key, not for {grantee.name}")
     return bundle
+
+
+def _require_newest(accesses: Accesses, bundle: Bundle, *, older: bool) -> None:
+    """Raise where a newer bundle of the same grant was taken here; the chain knows no numbers."""
+    newest = accesses.newest(bundle.receipt.id)
+    if older or newest is None or bundle.number >= newest:
+        return
+    raise OlderBundle(
+        f"the bundle is older than one that you opened: number {bundle.number}, after {newest}",
+        hint="ask the holder for the bundle of now, or take this one with --older",
+    )
 
 
 def _require_shown(found: Card) -> None:
@@ -258,6 +278,7 @@ def _store(source: Source, bundle: Bundle, progress: Progress) -> Iterator[Block
 __all__ = [
     "Accessed",
     "Checked",
+    "OlderBundle",
     "Source",
     "card",
     "check",
