@@ -51,7 +51,7 @@ def verify(
 
     def text() -> None:
         click.echo("the proof holds")
-        _proofs.show(file, on_chain=found.on_chain)
+        _proofs.show(file, found.seconds_left, on_chain=found.on_chain)
         if sent is not None:
             click.echo(f"accepted in block {sent.block}, {sent.gas_used} gas")
         if found.development:

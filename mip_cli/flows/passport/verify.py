@@ -66,7 +66,21 @@ def verify_offline(
             f"the proof claims chain {file.chain_id} with development keys, which anyone can forge"
         )
     verify_proof(checked.key, file.proof, file.signals)
-    left = file.deadline - int(clock())
+    left = seconds_left(
+        file.deadline,
+        clock(),
+        hint="check this machine's clock; of a local chain that was put forward, ask with "
+        "--on-chain",
+    )
+    return Verified(file, checked.development, left, on_chain=False)
+
+
+def seconds_left(deadline: int, now: float, *, hint: str) -> int:
+    """Return the seconds to a sound proof's deadline; raise ``ProofInvalid`` out of its bounds.
+
+    ``hint`` is for a proof that seems to come from the future.
+    """
+    left = deadline - int(now)
     if left < 0:
         raise ProofInvalid(
             f"the proof is sound, but its deadline passed {-left} s ago",
@@ -75,10 +89,9 @@ def verify_offline(
     if left > MAX_DEADLINE + CLOCK_TOLERANCE:
         raise ProofInvalid(
             f"the proof's deadline lies {left} s ahead, and {MAX_DEADLINE} s are allowed",
-            hint="check this machine's clock; of a local chain that was put forward, ask with "
-            "--on-chain",
+            hint=hint,
         )
-    return Verified(file, checked.development, left, on_chain=False)
+    return left
 
 
 def verify_on_chain(
