@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -70,8 +69,8 @@ def document(file: ProofFile, *, on_chain: bool = True) -> dict[str, object]:
     }
 
 
-def show(file: ProofFile, *, on_chain: bool = True) -> None:
-    """Print a proof's bindings for a person."""
+def show(file: ProofFile, left: int, *, on_chain: bool = True) -> None:
+    """Print a proof's bindings for a person; ``left`` seconds by the clock that judged it."""
     level = f"{file.level}: {LEVELS.get(file.level, 'unknown')}"
     _render.kv(
         [
@@ -80,7 +79,7 @@ def show(file: ProofFile, *, on_chain: bool = True) -> None:
             ("purpose", _io.sanitize(file.purpose)),
             ("pseudonym", f"{file.nullifier:#x}"),
             ("level" if on_chain else "claims level", level),
-            ("valid for", f"{file.deadline - int(time.time())} s"),
+            ("valid for", f"{left} s"),
         ]
     )
 

@@ -23,12 +23,14 @@ from mip_cli.crypto.grant_card import Card, GranteeKind
 from mip_cli.crypto.grant_kem import Kem
 from mip_cli.errors import UsageFault
 from mip_cli.flows.grants import access as flow
+from mip_cli.flows.grants import grantee_key
 from mip_cli.flows.grants.access import Accessed, Source
 from mip_cli.flows.passport import prove as prove_flow
 from mip_cli.store import grantees
 
 INIT_SCHEMA = "mip.access.init/1"
 CARD_SCHEMA = "mip.access.card/1"
+PUBLISH_SCHEMA = "mip.access.publish/1"
 FETCH_SCHEMA = "mip.access.fetch/1"
 OPEN_SCHEMA = "mip.access.open/1"
 
@@ -118,7 +120,7 @@ def init(
     """Draw a grantee's keys and make its card, which holders need.
 
     The card of an account is signed by that account. Of a contract, the operator has to make the
-    contract state the key hash that is printed here as grantee_key().
+    contract state the key hash that is printed here as grantee_key(): `mip access publish`.
     """
     if output is None or (output == "-" and as_json):
         raise UsageFault("the card has nowhere to go", hint="add -o FILE")
@@ -165,6 +167,44 @@ def card(
     _io.write_output(output, flow.card(opened), force=force)
     if output != "-":
         _show_card(opened.content.card, name, output, CARD_SCHEMA, as_json)
+
+
+@access.command(
+    "publish", epilog=example("mip access publish --grantee lender --key-file operator.key")
+)
+@_payer.payer_options
+@dry_run_option
+@_opens_grantee
+@_purse.may_rehearse
+def publish(
+    settings: Settings,
+    key_file: Path | None,
+    dry_run: bool,
+    name: str,
+    password_file: str | None,
+    as_json: bool,
+) -> None:
+    """Have your contract state the key of its card, so that holders take the card.
+
+    For the operator of a contract with `set_key(bytes32)`, as the examples Lender and Clinic have
+    it; his account pays. What is stated already is not sent again.
+    """
+    card = _unlock(settings, name, password_file, as_json).content.card
+    purse = _purse.load(settings, key_file, dry_run=dry_run)
+    with _render.TerminalProgress(quiet=as_json) as progress:
+        sent = grantee_key.publish(settings, card, purse, progress)
+    document = {
+        "grantee": name,
+        "address": card.address,
+        "key_hash": card.key_hash,
+        "receipt": _proofs.receipt(sent),
+    }
+
+    def text() -> None:
+        click.echo(f"{card.address} states 0x{card.key_hash.hex()}")
+        click.echo("it did already" if sent is None else f"{sent.gas_used} gas")
+
+    _io.emit(document, schema=PUBLISH_SCHEMA, as_json=as_json, text=text)
 
 
 @access.command(
@@ -318,7 +358,10 @@ def _show_card(found: Card, name: str, output: str, schema: str, as_json: bool) 
     def text() -> None:
         click.echo(f"{output}: card of {_io.sanitize(found.name)}, {found.address}")
         if found.kind is GranteeKind.CONTRACT:
-            _io.note(f"the contract has to state 0x{found.key_hash.hex()} as grantee_key()")
+            _io.note(
+                f"the contract has to state 0x{found.key_hash.hex()} as grantee_key(): "
+                "mip access publish"
+            )
 
     _io.emit(document, schema=schema, as_json=as_json, text=text)
 

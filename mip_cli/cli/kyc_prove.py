@@ -132,7 +132,7 @@ def run(settings: Settings, given: PolicyRun) -> None:
             sent = kyc_prove.send(settings, proved.file, payer, progress)
 
     def text() -> None:
-        _show(proved.file)
+        _show(proved.file, given.validity)
         click.echo(f"shown in part: {', '.join(proved.credentials)}")
         if not proved.remembered:
             _io.warn("the passport knows too many apps to note this one")
@@ -273,7 +273,7 @@ def verify(settings: Settings, file: str, offline: bool, wanted: str | None, as_
         verified = check(settings, found, progress)
 
     def text() -> None:
-        _show(found, on_chain=verified.on_chain)
+        _show(found, verified.seconds_left, on_chain=verified.on_chain)
         for line in _policy.own_word(verified.open_issuers):
             click.echo(line)
         click.echo("the proof holds" + ("" if verified.on_chain else " (no chain was asked)"))
@@ -323,8 +323,8 @@ def _document(file: PolicyFile, *, on_chain: bool = True) -> dict[str, object]:
     }
 
 
-def _show(file: PolicyFile, *, on_chain: bool = True) -> None:
-    _proofs.show(file.bound, on_chain=on_chain)
+def _show(file: PolicyFile, left: int, *, on_chain: bool = True) -> None:
+    _proofs.show(file.bound, left, on_chain=on_chain)
     click.echo(f"on {date_text(date_of_day(file.day))} the holder shows:")
     for line in _policy.words(file.policy, file.parts):
         click.echo(line)

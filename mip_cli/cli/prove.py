@@ -241,7 +241,7 @@ def prove(
             sent = verify_flow.send(settings, proved.file, payer, progress)
 
     def text() -> None:
-        _proofs.show(proved.file)
+        _proofs.show(proved.file, consent.ask.validity)
         if not proved.remembered:
             _io.warn(
                 "the passport knows too many apps to note this one: after a recovery, void "

@@ -51,11 +51,16 @@ def verify(
 
     def text() -> None:
         click.echo("the proof holds")
-        _proofs.show(file, on_chain=found.on_chain)
+        _proofs.show(file, found.seconds_left, on_chain=found.on_chain)
         if sent is not None:
             click.echo(f"accepted in block {sent.block}, {sent.gas_used} gas")
         if found.development:
             _io.note("made with development keys: anyone can forge such proofs; local chains only")
+        if found.account:
+            _io.note(
+                f"{file.app} is an account, not a contract: the chain does not say for what it "
+                "asks; `mip access open` holds the proof against the grant and its card"
+            )
         if not found.on_chain:
             _io.note(
                 "root, level and earlier use were not checked; add --on-chain to ask the registry"
@@ -64,6 +69,7 @@ def verify(
     document = {
         "valid": True,
         "on_chain": found.on_chain,
+        "account": found.account,
         "development_keys": found.development,
         "seconds_left": found.seconds_left,
         **_proofs.document(file, on_chain=found.on_chain),

@@ -40,6 +40,10 @@ class BlockInvalid(Exception):
     """A block is not what its place asks for; the text says how and quotes nothing."""
 
 
+class RootOlder(BlockInvalid):
+    """A root says that it is of a generation before the archive key's."""
+
+
 @dataclass(frozen=True)
 class Block:
     """Bytes with their name."""
@@ -190,7 +194,7 @@ def open_root(key: ArchiveKey, owner: bytes, block: bytes) -> OpenedRoot:
     wraps = tuple(data[at : at + WRAP_BYTES] for at in range(fixed, end, WRAP_BYTES))
     steps = generation - key.generation
     if steps < 0:
-        raise BlockInvalid("the root is older than the archive key")
+        raise RootOlder("the root is older than the archive key")
     if steps > count:
         raise BlockInvalid("the archive key is too old to follow to this root")
     try:

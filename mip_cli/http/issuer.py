@@ -106,7 +106,7 @@ def issuer_app(desk: Desk, url: str, log: Log) -> Flask:
         for member, fault in _NOT_TAKEN.items():
             if member in asked:
                 raise Refused(fault, f"{member} is not taken here")
-        if not _ASKED <= set(asked):  # what else it has is ignored, as section 8.2 demands
+        if not set(asked) >= _ASKED:  # what else it has is ignored, as section 8.2 demands
             raise Refused(
                 Fault.INVALID_CREDENTIAL_REQUEST,
                 "a request has credential_configuration_id and proofs",

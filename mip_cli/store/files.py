@@ -86,6 +86,19 @@ def atomic_stream(
         raise _explain(error, f"cannot write {path}") from error
 
 
+def append(path: Path, data: bytes) -> None:
+    """Add to a private file, which a power cut may take back; raise ``StorageFull`` as others."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        descriptor = os.open(path, flags, PRIVATE_FILE)
+        try:
+            _write_all(descriptor, data)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise _explain(error, f"cannot write {path}") from None
+
+
 def rename(source: Path, target: Path) -> None:
     """Put a file in another's place in the same folder; durable, and there is always one."""
     try:

@@ -122,7 +122,12 @@ def test_archive__the_whole_way(newcomer: Holder) -> None:
     log = archive(holder, "log", "--json").succeeded().json
     assert [act["about"] for act in log["acts"] if act["number"] == 1] == [None]
     archive(holder, "verify", "--proof", proof, asks=False).succeeded()
-    archive(holder, "import", car).refused(3, "older than the archive key")
+    blocks = set((holder.device.data / "blocks").glob("*/b*"))
+    for ask in ((car,), (car, "--older")):
+        said = archive(holder, "import", *ask).refused(1, "from before an erasure")
+        assert "damaged" not in said.err
+    assert set((holder.device.data / "blocks").glob("*/b*")) == blocks  # erased stays erased
+    archive(holder, "verify").succeeded()
 
     # a block that the store lost
     block = next((holder.device.data / "blocks").glob("*/b*"))

@@ -156,7 +156,15 @@ def test_grant__to_a_contract__which_uses_it(
     made = ("init", "--title", "Lender", "--contract", "Lender", "-o", card, "--json", "--hybrid")
     key_hash = institution.mip(*made).succeeded().json["key_hash"]
     issue(keeper, card, 2, "loan").refused(3, "another key than the card")
-    state_key(chain, keeper.device, bytes.fromhex(key_hash[2:]))
+    publish = ("publish", "--json")
+    stranger = ("publish", "--key-file", institution.key_file, "--json")
+    institution.mip(*stranger).refused(4, "only who runs the lender")
+    rehearsed = institution.mip(*publish, "--dry-run").succeeded().json
+    assert (rehearsed["dry_run"], rehearsed["to"]) == (True, chain.address("Lender"))
+    issue(keeper, card, 2, "loan").refused(3, "another key than the card")
+    stated = institution.mip(*publish).succeeded().json
+    assert (stated["key_hash"], stated["receipt"]["gas_used"] > 0) == (key_hash, True)
+    assert institution.mip(*publish).succeeded().json["receipt"] is None
     issue(keeper, card, 2, "loan").succeeded()
     bundle, car = keeper.device.out / "loan.json", keeper.device.out / "loan.car"
     command = ("open", bundle, "--car", car, "--out", institution.device.out / "got", "--json")

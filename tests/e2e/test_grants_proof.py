@@ -99,7 +99,13 @@ def test_level_0__to_an_account__is_a_proof_alone(
     keeper.prove("--payload", "0x" + "11" * 32, "-o", proof, app=to_card).refused(2, "its card")
     shown = keeper.prove("-o", proof, app=to_card).succeeded()
     assert "judge a loan" in shown.err
+    checked = institution.device.mip("verify", proof, "--on-chain", "--json").succeeded().json
+    assert (checked["on_chain"], checked["account"], checked["level"]) == (True, True, 2)
+    told = institution.device.mip("verify", proof, "--on-chain").succeeded()
+    assert "is an account, not a contract" in told.err
+    institution.device.mip("verify", swapped(proof), "--on-chain").refused(1, "does not verify")
     keeper.prove("-o", vote, app=VOTE).succeeded()
+    assert institution.device.mip("verify", vote, "--on-chain", "--json").json["account"] is False
     issue(keeper, card, "shown", vote).refused(2, "another app than the grantee")
     other = second_card(institution)
     stale = out / "stale.json"

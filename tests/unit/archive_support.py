@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -74,6 +75,16 @@ class Kept:
     @property
     def head(self) -> Head:
         return read_head(self.home)
+
+    @property
+    def head_path(self) -> Path:
+        return head.head_path(self.home)
+
+    def forget(self) -> None:
+        """Lose the archive and every block of it, as if it had never been."""
+        shutil.rmtree(self.home)
+        if self.store.startswith("folder:"):
+            shutil.rmtree(self.store.removeprefix("folder:"))
 
     @contextmanager
     def blocks(self) -> Iterator[BlockStore]:

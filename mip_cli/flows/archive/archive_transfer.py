@@ -13,6 +13,8 @@ from typing import BinaryIO
 
 from mip_cli.config import Settings, public_file_mode
 from mip_cli.crypto import archive_keys, merkle_log
+from mip_cli.crypto.archive_blocks import BlockInvalid, RootOlder, open_root
+from mip_cli.crypto.archive_keys import ArchiveKey
 from mip_cli.crypto.cid import text as cid_text
 from mip_cli.errors import EnvironmentFault, Negative, UsageFault
 from mip_cli.flows.archive import archive_records as flow
@@ -66,7 +68,8 @@ def restore(
 
     An archive that is here stays unless the other one's log goes on from it, or ``older`` says that
     what was added since may go. Raises ``FileInvalid`` for a damaged file, ``BlockMissing`` for an
-    incomplete one, ``ArchiveOlder``; then nothing changed.
+    incomplete one, ``ArchiveOlder``, also with ``older`` where the file is from before an erasure;
+    then nothing changed.
     """
     unlocked = passport_file.unlock(settings, name, factors, progress).unlocked
     unlocked, key = flow.ensure_key(unlocked)
@@ -82,6 +85,7 @@ def restore(
                 f"the archive of {name} lies in another store already",
                 hint="import without --store, or move its folder away first",
             )
+        _require_not_erased_since(file, owner, key)
         where = open_store(present.store if present else flow.store_name(store), home)
         try:
             progress.step("reading blocks")
@@ -102,6 +106,23 @@ def restore(
 
 def _present(home: Path) -> Head | None:
     return head.read_head(home) if head.head_path(home).exists() else None
+
+
+def _require_not_erased_since(file: BinaryIO, owner: bytes, key: ArchiveKey) -> None:
+    """Refuse a file from before an erasure while no block of it lies in the store yet."""
+    block = car.find_root(file)
+    file.seek(0)
+    try:
+        if block is not None:
+            open_root(key, owner, block)
+    except RootOlder:
+        raise ArchiveOlder(
+            "the archive in the file is from before an erasure: it lists what was erased since, "
+            "and the passport's archive key of today opens none of it",
+            hint="keep the archive that is here, or import an export made after that erasure",
+        ) from None
+    except BlockInvalid:
+        pass  # whoever loads it tells what is wrong
 
 
 def _require_later(archive: Archive, present: Head) -> None:

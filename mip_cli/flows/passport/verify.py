@@ -14,6 +14,7 @@ from mip_cli.chain.values import Receipt
 from mip_cli.config import LOCAL_CHAIN_IDS, Settings
 from mip_cli.errors import ProofInvalid, UsageFault, WrongChain
 from mip_cli.flows import connection
+from mip_cli.flows.connection import Connection
 from mip_cli.flows.passport.passport_keys import CIRCUIT
 from mip_cli.flows.passport.proof_file import ProofFile
 from mip_cli.models import Request
@@ -40,6 +41,8 @@ class Verified:
     """Until the deadline, negative when it has passed."""
     on_chain: bool
     """Whether a chain was asked as well; without it, root and level are claims."""
+    account: bool = False
+    """Whether it is for an account, so that no contract says what it must be for."""
 
 
 def verify_offline(
@@ -66,7 +69,21 @@ def verify_offline(
             f"the proof claims chain {file.chain_id} with development keys, which anyone can forge"
         )
     verify_quickly(load_curve(settings), checked.key, file.proof, file.signals)
-    left = file.deadline - int(clock())
+    left = seconds_left(
+        file.deadline,
+        clock(),
+        hint="check this machine's clock; of a local chain that was put forward, ask with "
+        "--on-chain",
+    )
+    return Verified(file, checked.development, left, on_chain=False)
+
+
+def seconds_left(deadline: int, now: float, *, hint: str) -> int:
+    """Return the seconds to a sound proof's deadline; raise ``ProofInvalid`` out of its bounds.
+
+    ``hint`` is for a proof that seems to come from the future.
+    """
+    left = deadline - int(now)
     if left < 0:
         raise ProofInvalid(
             f"the proof is sound, but its deadline passed {-left} s ago",
@@ -75,10 +92,9 @@ def verify_offline(
     if left > MAX_DEADLINE + CLOCK_TOLERANCE:
         raise ProofInvalid(
             f"the proof's deadline lies {left} s ahead, and {MAX_DEADLINE} s are allowed",
-            hint="check this machine's clock; of a local chain that was put forward, ask with "
-            "--on-chain",
+            hint=hint,
         )
-    return Verified(file, checked.development, left, on_chain=False)
+    return left
 
 
 def verify_on_chain(
@@ -93,7 +109,8 @@ def verify_on_chain(
 
     The root must be one that the registry's own events lead to, and the answer the proof's own
     pseudonym; a node that lies about all of it consistently cannot be told from an honest one.
-    ``asked`` is what the proof is for where no contract says it, as of a plain account.
+    ``asked`` is what the proof is for where no contract says it, as of a plain account; without it
+    the registry is asked what it would answer that account, for what the file itself names.
     Raises ``WrongChain`` for another chain or registry, ``ProofInvalid`` when the app asks for
     another purpose, ``ChainRefusal`` with the registry's reason. Whether the app has seen the
     nullifier before is the app's own state.
@@ -106,6 +123,10 @@ def verify_on_chain(
                 f"the proof is for chain {file.chain_id} and registry {file.registry}, "
                 f"this node serves chain {link.chain_id} with {link.registry.address}"
             )
+        account = asked is None and _for_account(link, file)
+        if account:
+            scope = file.scope
+            asked = Request(link.chain_id, file.app, file.purpose, file.payload, file.level, scope)
         asked = asked or App(link.rpc, file.app).request(link.chain_id, file.payload)
         if (asked.app, asked.payload) != (file.app, file.payload):
             raise ProofInvalid("the proof was made for another app or act")
@@ -119,7 +140,13 @@ def verify_on_chain(
         )
         if answer != file.nullifier:
             raise NodeUntrusted("the node answers with another pseudonym than the proof's")
-    return Verified(file, offline.development, offline.seconds_left, on_chain=True)
+    return Verified(file, offline.development, offline.seconds_left, on_chain=True, account=account)
+
+
+def _for_account(link: Connection, file: ProofFile) -> bool:
+    """Tell whether a proof has the form that accounts get, and there is no contract at its app."""
+    bound_to_it = file.call is None and file.beneficiary == file.app
+    return bound_to_it and not link.rpc.code(file.app)
 
 
 def send(

@@ -61,6 +61,12 @@ def blocks(source: BinaryIO) -> Iterator[Block]:
         yield Block(cid, data)
 
 
+def find_root(source: BinaryIO) -> bytes | None:
+    """Return the block of the root, which files of ours begin with; None where it is missing."""
+    root = read_root(source)
+    return next((block.data for block in blocks(source) if block.cid == root), None)
+
+
 def restore(source: BinaryIO, store: BlockStore, progress: Progress) -> Link:
     """Put the blocks of a CAR file in a store; return its root, which may still lack blocks."""
     root = read_root(source)

@@ -77,7 +77,9 @@ class FolderStore:
         """Remove blocks."""
         for cid in cids:
             try:
-                self._path(cid).unlink(missing_ok=True)
+                path = self._path(cid)
+                path.unlink(missing_ok=True)
+                path.with_suffix(".part").unlink(missing_ok=True)  # of a process that was killed
             except OSError as error:
                 raise self._explain(error) from None
 

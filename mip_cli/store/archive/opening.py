@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,10 +10,11 @@ from pathlib import Path
 
 from mip_cli.crypto.aead import Rng, system_rng
 from mip_cli.crypto.archive_keys import ArchiveKey
-from mip_cli.errors import UsageFault
+from mip_cli.errors import EnvironmentFault, UsageFault
 from mip_cli.store import files
 from mip_cli.store.archive import head
 from mip_cli.store.archive.archive import Archive, Clock
+from mip_cli.store.archive.beginning import BeginningStore
 from mip_cli.store.archive.blocks import BlockStore
 from mip_cli.store.archive.stores import open_store
 
@@ -40,16 +42,27 @@ def open_archive(
             head.read_head(home)
         found = head.read_head(home) if exists else None
         store = open_store(found.store if found else str(create), home)
+        begun = BeginningStore(store, home)
         try:
-            archive = Archive(home, store, owner, key, rng=rng, clock=clock)
             if found is None:
+                begun.clear()
                 _require_empty(store)
+                archive = Archive(home, begun, owner, key, rng=rng, clock=clock)
                 archive.start()
             else:
+                begun.done()
+                archive = Archive(home, store, owner, key, rng=rng, clock=clock)
                 archive.attach(found)
             yield archive
         finally:
-            store.close()
+            try:
+                if path.exists():
+                    begun.done()
+                else:
+                    with contextlib.suppress(EnvironmentFault):  # the next run clears
+                        begun.clear()
+            finally:
+                store.close()
 
 
 def _require_empty(store: BlockStore) -> None:
