@@ -142,7 +142,7 @@ def parse_deployment(data: bytes) -> Deployment:
         if raw["schema"] == EARLIER:
             raise FileInvalid(
                 "an earlier build of mip deployed here, and this one speaks to other contracts",
-                hint="deploy again, without the old grants: mip deploy, or mip dev up on a local chain",
+                hint="deploy again, grants do not move: mip deploy, or mip dev up on a local chain",
             )
         if raw["schema"] != SCHEMA:
             raise ValueError("another schema")
