@@ -82,21 +82,21 @@ def deploy(
 ) -> None:
     """Put the suite on a chain, at the same addresses everywhere.
 
-    What stands there already is skipped: run it again after an interruption, or on another machine,
-    which so learns where things stand and sends nothing. Nobody owns the contracts; the account
-    only pays. Development keys go on local chains only.
+    What stands there already is skipped: run it again after an interruption. Where all of it
+    stands, nothing is sent and no key is needed. Nobody owns the contracts; the account only pays.
+    Development keys go on local chains only.
     """
     from mip_cli.chain.rpc import RpcClient
 
-    if key_file is None and not dry_run:
-        raise UsageFault("no account pays", hint="name a key with --key-file, or use --dry-run")
     rpc = RpcClient(settings.rpc_url)
     try:
         if rpc.exposed:
             warn(f"{rpc.label} is reached without encryption; use https")
         signer = _signer(key_file, password_file) if key_file else None
-        if dry_run or signer is None:
+        if dry_run:
             _plan(settings, rpc, signer, examples, as_json)
+        elif signer is None:
+            _find(settings, rpc, as_json)
         else:
             _deploy(settings, rpc, signer, examples, fee_cap, as_json)
     finally:
@@ -152,6 +152,22 @@ def _deploy(
             examples=examples,
             fee_cap=fee_cap,
         )
+    _emit(done, as_json)
+
+
+def _find(settings: Settings, rpc: RpcClient, as_json: bool) -> None:
+    from mip_cli.flows import deploy as flow
+
+    done = flow.find(settings, rpc)
+    if done is None:
+        raise UsageFault(
+            "the suite does not stand on this chain yet, and no account pays for it",
+            hint="name a key with --key-file, or use --dry-run",
+        )
+    _emit(done, as_json)
+
+
+def _emit(done: Deployed, as_json: bool) -> None:
     d = done.deployment
     document = {
         "chain_id": d.chain_id,

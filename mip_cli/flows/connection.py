@@ -21,7 +21,7 @@ from mip_cli.chain.tx import final_after
 from mip_cli.chain.watch import Watch, watch
 from mip_cli.config import LOCAL_CHAIN_IDS, Settings
 from mip_cli.errors import EnvironmentFault
-from mip_cli.flows.deploy import key_words, load_deployment
+from mip_cli.flows.deploy import key_words, known
 from mip_cli.progress import Progress
 from mip_cli.store import files
 from mip_cli.store.journal import FileJournal
@@ -82,10 +82,11 @@ def connect(settings: Settings) -> Iterator[Connection]:
     """Open the node of the settings and check that it serves the recorded contracts.
 
     Raises ``NetworkDown``, ``WrongChain`` for other code or another verifying key than recorded,
-    ``EnvironmentFault`` when nothing is known to be deployed on its chain.
+    ``EnvironmentFault`` when nothing is known to be deployed on its chain. A device without
+    any record looks for the suite of this build at its addresses, and notes it.
     """
     with closing(RpcClient(settings.rpc_url)) as rpc:
-        deployment = load_deployment(settings, rpc.chain_id())
+        deployment = known(settings, rpc)
         require_deployment(rpc, deployment, key_words(settings))
         yield Connection(
             rpc,

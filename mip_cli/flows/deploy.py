@@ -5,9 +5,18 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
-from mip_cli.chain.deploy import Part, Planned, code_hash, deployment_block, plan, proxy_cost
+from mip_cli.chain.deploy import (
+    Part,
+    Planned,
+    check_code,
+    code_hash,
+    deployment_block,
+    plan,
+    proxy_cost,
+)
 from mip_cli.chain.deploy import deploy as deploy_parts
 from mip_cli.chain.deployments import (
     CIRCUITS,
@@ -149,12 +158,39 @@ def deploy(
     sender = Sender(rpc, signer, journal, chain_id, fee_cap=fee_cap, timeout=timeout)
     created = deploy_parts(sender, suite.parts, progress)
     progress.step("checking the deployment")
-    path = record_path(settings, chain_id)
-    deployment = _describe(settings, rpc, chain_id, suite, _old_record(path))
-    words = {circuit: key.key.evm_words() for circuit, key in suite.keys.items()}
-    require_deployment(rpc, deployment, words)
-    _write_record(path, deployment)
-    return Deployed(deployment, created, path)
+    return _recorded(settings, rpc, suite, created)
+
+
+def find(settings: Settings, rpc: RpcClient) -> Deployed | None:
+    """Note where the suite of this build stands on a chain; None where it does not.
+
+    Its addresses follow from the build alone, so that neither a record nor an account is needed:
+    nothing is signed or sent. Raises what ``deploy`` raises for development keys and foreign code.
+    """
+    chain_id = rpc.chain_id()
+    for examples in (True, False) if chain_id in LOCAL_CHAIN_IDS else (False,):
+        suite = _suite(settings, chain_id, examples, None)
+        codes = list(takewhile(bool, (rpc.code(part.address) for part in suite.parts)))
+        if len(codes) == len(suite.parts):
+            require_fit(suite, chain_id)
+            for part, code in zip(suite.parts, codes, strict=True):
+                check_code(part, code)
+            return _recorded(settings, rpc, suite, 0)
+    return None
+
+
+def known(settings: Settings, rpc: RpcClient) -> Deployment:
+    """Return what stands on a chain, by the record or, on a new device, by a look at the chain.
+
+    A device that knows a chain takes no other by itself: a node could name any, and have acts
+    signed for it. Raises ``EnvironmentFault`` where nothing is known.
+    """
+    chain_id = rpc.chain_id()
+    folders = {record_path(settings, number).parent for number in (chain_id, *LOCAL_CHAIN_IDS)}
+    new = not any(record for folder in folders for record in folder.glob("*.json"))
+    if new and (found := find(settings, rpc)):
+        return found.deployment
+    return load_deployment(settings, chain_id)
 
 
 def record_path(settings: Settings, chain_id: int) -> Path:
@@ -170,13 +206,24 @@ def load_deployment(settings: Settings, chain_id: int) -> Deployment:
     if not path.exists():
         raise EnvironmentFault(
             f"nothing is known to be deployed on chain {chain_id}",
-            hint="start a local chain with mip dev up, or run mip deploy: where the suite stands"
-            " already, it sends nothing and notes the place",
+            hint="start a local chain with mip dev up, or run mip deploy: where the suite of this"
+            " build stands already, it needs no key, sends nothing and notes the place",
         )
     deployment = parse_deployment(files.read_bounded(path, MAX_RECORD, what="deployment record"))
     if deployment.chain_id != chain_id:
         raise WrongChain(f"{path} is the record of chain {deployment.chain_id}")
     return deployment
+
+
+def _recorded(settings: Settings, rpc: RpcClient, suite: Suite, created: int) -> Deployed:
+    """Check what stands on the chain and write the record of it."""
+    chain_id = rpc.chain_id()
+    path = record_path(settings, chain_id)
+    deployment = _describe(settings, rpc, chain_id, suite, _old_record(path))
+    words = {circuit: key.key.evm_words() for circuit, key in suite.keys.items()}
+    require_deployment(rpc, deployment, words)
+    _write_record(path, deployment)
+    return Deployed(deployment, created, path)
 
 
 def _suite(settings: Settings, chain_id: int, wanted: bool | None, payer: Address | None) -> Suite:

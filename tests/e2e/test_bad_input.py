@@ -244,7 +244,7 @@ def test_prove__without_a_terminal_needs_consent_beforehand(holder: Holder) -> N
         (("deploy", "--dry-run"), 0, "mip.deploy.plan/1"),
         (("verify", "/nonexistent"), 3, "mip.error/1"),
         (("verify", "--no-such-option", "x"), 2, "mip.error/1"),
-        (("deploy",), 2, "mip.error/1"),
+        (("deploy",), 0, "mip.deploy/1"),
         (("enroll",), 2, "mip.error/1"),
         (("passport", "show"), 2, "mip.error/1"),
         (("face", "detect", "--image", "/nonexistent"), 3, "mip.error/1"),

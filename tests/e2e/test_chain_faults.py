@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
@@ -110,6 +111,7 @@ def test_another_local_chain__with_the_suite__is_not_the_passports_home(
     before = holder.device.files()
     stranger.prove("-o", "unknown.json").refused(3, "nothing is known to be deployed on chain 1337")
     assert holder.device.files() == before
+    stranger.device.mip("deploy").refused(2, "no account pays for it")
     stranger.device.mip("deploy", "--key-file", deployer_key).succeeded()
     refused = stranger.prove("-o", "wrong.json").refused(3, "lives on chain 31337")
     assert refused.json["error"]["kind"] == "WrongChain"
@@ -118,6 +120,14 @@ def test_another_local_chain__with_the_suite__is_not_the_passports_home(
     stranger.enroll().refused(3, "lives on chain 31337")
     assert not (holder.device.out / "wrong.json").exists()
     holder.prove("-o", "home.json").succeeded()
+
+
+def test_another_machine__needs_the_node_alone(proof: Path, chain: Chain, tmp_path: Path) -> None:
+    """The suite stands where the build says: no record, no account."""
+    machine = new_device(tmp_path, chain)
+    shutil.rmtree(machine.data / "deployments")
+    machine.mip("verify", proof, "--on-chain").succeeded()
+    assert machine.mip("deploy", "--json").succeeded().json["deployed"] == 0
 
 
 def test_public_chain__takes_no_development_keys_and_no_test_account(

@@ -13,12 +13,14 @@ from dataclasses import replace
 import pytest
 
 from mip_cli.chain.create2 import PROXY, PROXY_SIGNER, proxy_missing
-from mip_cli.chain.devnet import Devnet, Node, developer_signer
+from mip_cli.chain.devnet import DEVELOPER, Devnet, Node, developer_signer
+from mip_cli.chain.faults import NodeUntrusted
 from mip_cli.chain.inspection import require_deployment
 from mip_cli.chain.rpc import RpcClient
 from mip_cli.config import find_checkout
-from mip_cli.errors import ArtifactMismatch, FileInvalid, WrongChain
+from mip_cli.errors import ArtifactMismatch, EnvironmentFault, FileInvalid, WrongChain
 from mip_cli.flows import deploy as flow
+from mip_cli.flows.connection import connect
 from mip_cli.progress import Silent
 
 CHILD = """
@@ -68,6 +70,14 @@ STEPS = (
     "before confirmed",
     "after confirmed",
 )
+
+
+def chain_part(chain, name):
+    """Return where a contract of this build's suite belongs on the local chain."""
+    suite = flow.load_suite(
+        chain.settings, examples=True, operator=developer_signer(DEVELOPER).address
+    )
+    return next(part.address for part in suite.parts if part.name == name)
 
 
 def run(chain, account=0, journal="journal"):
@@ -277,3 +287,56 @@ def test_deploy__without_compiled_contracts__says_what_to_do(chain, tmp_path) ->
     settings = replace(chain.settings, build_dir=tmp_path)
     with pytest.raises(ArtifactMismatch, match="not compiled"):
         flow.load_suite(settings, examples=False)
+
+
+def test_connect__without_a_record__finds_the_suite_of_this_build(start_chain, tmp_path) -> None:
+    """Another machine needs the node alone: the addresses follow from the build."""
+    chain = start_chain()
+    other = replace(chain.settings, data_dir=tmp_path / "other")
+    with connect(other) as link:
+        assert link.deployment == chain.deployment
+    assert flow.load_deployment(other, 31337) == chain.deployment
+    assert chain.nonce(0) == len(chain.deployment.contracts)  # nothing was sent for it
+
+
+def test_connect__a_device_that_knows_a_chain__takes_no_other_by_itself(
+    start_chain, tmp_path
+) -> None:
+    chain = start_chain()
+    path = flow.record_path(chain.settings, 31337)
+    path.rename(path.with_name("1337.json"))
+    with (
+        pytest.raises(EnvironmentFault, match="nothing is known") as refused,
+        connect(chain.settings),
+    ):
+        pass
+    assert "it needs no key" in refused.value.hint
+    assert flow.find(chain.settings, chain.rpc).deployment == chain.deployment
+    with connect(chain.settings) as link:
+        assert link.deployment == chain.deployment
+
+
+def test_connect__where_the_suite_is_not_whole__says_so(start_chain) -> None:
+    chain = start_chain(deployed=False)
+    with pytest.raises(EnvironmentFault, match="nothing is known"), connect(chain.settings):
+        pass
+    run(chain)
+    flow.record_path(chain.settings, 31337).unlink()
+    chain.rpc.call("anvil_setCode", chain_part(chain, "Lender"), "0x")
+    anchor = chain_part(chain, "ArchiveAnchor")
+    held = chain.rpc.code(anchor)
+    chain.rpc.call("anvil_setCode", anchor, "0x")
+    with pytest.raises(EnvironmentFault, match="nothing is known"), connect(chain.settings):
+        pass
+    chain.rpc.call("anvil_setCode", anchor, "0x" + held.hex())
+    with connect(chain.settings) as link:  # whole but for the examples
+        assert link.deployment.find("Lender") is None
+
+
+def test_connect__foreign_code_at_an_address__is_refused(start_chain) -> None:
+    chain = start_chain()
+    flow.record_path(chain.settings, 31337).unlink()
+    chain.rpc.call("anvil_setCode", chain_part(chain, "PermissionGrants"), "0x6001")
+    with pytest.raises(NodeUntrusted, match="foreign code"), connect(chain.settings):
+        pass
+    assert not flow.record_path(chain.settings, 31337).exists()
