@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -14,26 +12,23 @@ from mip_cli.cli._options import (
     dry_run_option,
     example,
     force_option,
-    json_option,
     rpc_option,
     setting_option,
-    with_settings,
     yes_option,
 )
 from mip_cli.cli._payer import payer_options
+from mip_cli.cli.grant_relayed import relay, relayed
 from mip_cli.config import Settings
 from mip_cli.crypto import grant_bundle, grant_card, grant_consent
 from mip_cli.crypto.grant_consent import NOT_RECALLED
 from mip_cli.errors import FileInvalid, UsageFault
 from mip_cli.flows.grants import grant as flow
-from mip_cli.flows.grants import grant_page, grant_relay
+from mip_cli.flows.grants import grant_page
 from mip_cli.flows.grants.grant import Issued
-from mip_cli.flows.sending import Rehearsed
 
 ISSUE_SCHEMA = "mip.grant.issue/1"
 REVOKE_SCHEMA = "mip.grant.revoke/1"
 REFRESH_SCHEMA = "mip.grant.refresh/1"
-RELAY_SCHEMA = "mip.grant.relayed/1"
 MAX_PROOF = grant_bundle.MAX_PROOF
 
 _prover_option = setting_option(
@@ -166,7 +161,7 @@ def issue(
     purse = _purse.load(settings, key_file, dry_run=dry_run or relay_file is not None)
     with (
         _render.TerminalProgress(quiet=as_json) as progress,
-        _relayed(relay_file, dry_run, consent.chain_id, force, as_json),
+        relayed(relay_file, dry_run, consent.chain_id, force, as_json),
     ):
         done = flow.issue(
             settings,
@@ -239,7 +234,7 @@ def revoke(
     chain_id = flow.chain_of(settings) if relay_file is not None else 0
     with (
         _render.TerminalProgress(quiet=as_json) as progress,
-        _relayed(relay_file, dry_run, chain_id, False, as_json),
+        relayed(relay_file, dry_run, chain_id, False, as_json),
     ):
         done = flow.revoke(settings, passport_name, factors, name, purse, progress, eager=eager)
     if bundles is not None:
@@ -309,50 +304,6 @@ def refresh(
     _show_issued(done, output, REFRESH_SCHEMA, as_json)
 
 
-@grant.command("relay", epilog=example("mip grant relay act.json --key-file payer.key"))
-@click.argument("file", metavar="FILE")
-@payer_options
-@rpc_option
-@dry_run_option
-@json_option
-@with_settings
-@_purse.may_rehearse
-def relay(
-    settings: Settings, file: str, key_file: Path | None, dry_run: bool, as_json: bool
-) -> None:
-    """Send an act that a holder wrote with --relay; you pay and can change nothing of it."""
-    data = _io.read_input(file, 64 * 1024, what="act")
-    purse = _purse.load(settings, key_file, dry_run=dry_run)
-    with _render.TerminalProgress(quiet=as_json) as progress:
-        done = grant_relay.send(settings, data, purse, progress)
-    _io.emit(
-        {"receipt": _proofs.receipt(done)},
-        schema=RELAY_SCHEMA,
-        as_json=as_json,
-        text=lambda: click.echo(f"accepted in block {done.block}, {done.gas_used} gas"),
-    )
-
-
-@contextmanager
-def _relayed(
-    path: str | None, dry_run: bool, chain_id: int, force: bool, as_json: bool
-) -> Iterator[None]:
-    """Write what would be sent, where that is asked for, and end the command there."""
-    try:
-        yield
-    except Rehearsed as found:
-        if path is None or dry_run:
-            raise
-        _io.write_output(path, grant_relay.of(found, chain_id), force=force)
-        _io.emit(
-            {"output": path, "to": found.call.to},
-            schema=RELAY_SCHEMA,
-            as_json=as_json,
-            text=lambda: click.echo(f"{path}: somebody may send it within half an hour"),
-        )
-        raise click.exceptions.Exit(0) from None
-
-
 def _show_issued(done: Issued, output: str, schema: str, as_json: bool) -> None:
     record = done.record
     document = {
@@ -404,5 +355,5 @@ def _require_places(places: list[str | None], *, force: bool, as_json: bool) -> 
             raise UsageFault(f"{path} exists", hint="choose another name, or use --force")
 
 
-for _command in (grant_see.list_grants, grant_see.check, grant_see.receipts):
+for _command in (grant_see.list_grants, grant_see.check, grant_see.receipts, relay):
     grant.add_command(_command)

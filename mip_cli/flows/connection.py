@@ -72,9 +72,12 @@ class Connection:
 
     def final(self) -> Final:
         """Return the newest block that no re-org undoes; what may be destroyed is judged by it."""
-        depth = final_after(self.chain_id)
-        tag = "latest" if depth <= 1 else hex(max(0, self.rpc.block_number() - depth + 1))
+        tag = "latest" if final_after(self.chain_id) <= 1 else hex(self.final_block())
         return Final(tag, time_of(self.rpc, tag))
+
+    def final_block(self) -> int:
+        """Return the number of the newest block that no re-org undoes."""
+        return max(0, self.rpc.block_number() - final_after(self.chain_id) + 1)
 
 
 @contextmanager

@@ -41,18 +41,18 @@ def require_granted(link: Connection, bundle: Bundle, *, paid: bool = False) -> 
     return state
 
 
-def uses(link: Connection, bundle: Bundle) -> list[on_chain.GrantUsed]:
-    """Return the uses of the grant on chain, the newest last."""
+def uses(link: Connection, bundle: Bundle) -> list[tuple[int, on_chain.GrantUsed]]:
+    """Return the uses of the grant on chain with their blocks, the newest last."""
     r = bundle.receipt
-    found: list[on_chain.GrantUsed] = []
+    found: list[tuple[int, on_chain.GrantUsed]] = []
     ours, category = False, on_chain.category_id(r.category)
     first, last = link.deployment.block, link.rpc.block_number()
-    for _, event in grant_terms.grants_of(link).history([r.pseudonym], first, last):
+    for block, event in grant_terms.grants_of(link).history([r.pseudonym], first, last):
         if event.category != category:
             continue
         if isinstance(event, on_chain.GrantUsed):
             if ours and event.level >= r.level:  # a use for less opens nothing of this level
-                found.append(event)
+                found.append((block, event))
         else:
             ours = isinstance(event, on_chain.GrantIssued) and event.receipt == r.id
     return found
@@ -82,14 +82,24 @@ class Use:
     def paid(self, progress: Progress) -> Paid | None:
         """Return a use to open by without another one, of a run before or by the contract.
 
-        It may have been taken for an older bundle of the grant: what was paid for stays so.
+        It may have been taken for an older bundle of the grant: what was paid for stays so. A use
+        by the contract counts once no re-org undoes it; before, ``PermissionAbsent``.
         """
         pending = self.accesses.pending(self.bundle.receipt.id)
         if self.sender is not None:
             for one in pending:
                 self.sender.settle(self._label(one), progress)
         done = {one.access for one in self.accesses.finished(self.bundle.receipt.id)}
-        free = [one.access for one in uses(self.link, self.bundle) if one.access not in done]
+        noted = [(at, one.access) for at, one in uses(self.link, self.bundle)]
+        waiting = [(at, access) for at, access in noted if access not in done]
+        # an account's own transaction was waited for when it was sent
+        final = self.link.final_block() if self._by_contract else None
+        free = [access for at, access in waiting if final is None or at <= final]
+        if final is not None and waiting and not free:
+            raise PermissionAbsent(
+                "your contract's use of the grant is not final yet",
+                hint=f"a re-org could take it back: {waiting[0][0] - final} more blocks make it so",
+            )
         for one in sorted(pending, key=self._fits, reverse=True):
             if one.access in free:
                 return Paid(one.access, one)
