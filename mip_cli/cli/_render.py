@@ -69,6 +69,11 @@ class TerminalProgress:
                 self._bar.update(self._task, completed=done, total=total)
 
 
+def count(number: int, noun: str) -> str:
+    """Say how many there are of something."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def kv(pairs: Sequence[tuple[str, object]]) -> None:
     """Print aligned ``key  value`` lines; None shows as a dash."""
     width = max((_width(key) for key, _ in pairs), default=0)

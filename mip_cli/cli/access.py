@@ -331,7 +331,7 @@ def _show_opened(done: Accessed, output: str, as_json: bool) -> None:
     }
 
     def text() -> None:
-        what = f"{len(done.records)} records"
+        what = _render.count(len(done.records), "record")
         if done.aggregates is not None:
             what = "numbers over groups of records"
         if done.proof is not None:

@@ -121,7 +121,7 @@ def put(
     def text() -> None:
         what = f"{first.path}, version {first.version}"
         if len(done.records) > 1:
-            what = f"{len(done.records)} records"
+            what = _render.count(len(done.records), "record")
         click.echo(f"{what}, in {category}")
         if began:
             _io.note("your archive begins; a backup from before does not open it: make a new one")
@@ -326,7 +326,7 @@ def erase(
     }
 
     def text() -> None:
-        click.echo(f"erased {done.records} records in {category}")
+        click.echo(f"erased {_render.count(done.records, 'record')} in {category}")
         _io.note(NOT_RECALLED)
 
     _io.emit(document, schema=ERASE_SCHEMA, as_json=as_json, text=text)

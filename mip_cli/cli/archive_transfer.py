@@ -84,7 +84,7 @@ def import_archive(
         done = archive_transfer.restore(
             settings, passport_name, factors, source, progress, store=store, older=older
         )
-    told = f"{done.records} records, {done.blocks} blocks"
+    told = ", ".join((_render.count(done.records, "record"), _render.count(done.blocks, "block")))
     _emit(done, {"file": file}, IMPORT_SCHEMA, as_json, told)
 
 

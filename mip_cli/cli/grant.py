@@ -252,7 +252,7 @@ def revoke(
     def text() -> None:
         click.echo(f"{name}: {done.record.ended}")
         if done.resealed:
-            click.echo(f"{done.resealed} records encrypted anew")
+            click.echo(f"{_render.count(done.resealed, 'record')} encrypted anew")
         for other in sorted(done.bundles):
             if bundles is None:
                 _io.note(f"{other} needs a new bundle: mip grant refresh {other} -o FILE")
