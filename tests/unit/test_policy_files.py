@@ -94,6 +94,17 @@ def test_file__with_one_thing_changed__refused(name: str) -> None:
     assert found.value.exit_code in (1, 2, 3)
 
 
+def test_file__of_the_other_kind__says_which_command_reads_it() -> None:
+    with pytest.raises(FileInvalid, match="about credentials") as refused:
+        proof_file.decode(json.dumps(document()).encode())
+    assert "mip kyc verify" in (refused.value.hint or "")
+    plain = document()
+    del plain["credential"]
+    with pytest.raises(FileInvalid, match="a passport alone") as refused:
+        policy_file.decode(json.dumps(plain).encode())
+    assert "mip verify" in (refused.value.hint or "")
+
+
 def test_file__too_large__refused_unread() -> None:
     with pytest.raises(FileInvalid, match="larger than"):
         policy_file.decode(b" " * (MAX_BYTES + 1))

@@ -111,6 +111,10 @@ def decode(data: bytes) -> PolicyFile:
         document = jsontext.parse(data)
         if not isinstance(document, dict):
             raise ValueError("it is not a proof with its bindings")
+        if "mip" in document and "credential" not in document:
+            raise FileInvalid(
+                "the file holds a proof about a passport alone", hint="check it with `mip verify`"
+            )
         extra = document.pop("credential", None)
         if not isinstance(extra, dict) or set(extra) != _FIELDS:
             raise ValueError("it says nothing of a policy")

@@ -11,7 +11,7 @@ from mip_cli.chain.abi import checksum, parse_address
 from mip_cli.crypto import jsontext
 from mip_cli.crypto.binding import message_of, scope_of
 from mip_cli.crypto.field import R
-from mip_cli.errors import FileInvalid, ProofInvalid, UsageFault
+from mip_cli.errors import FileInvalid, MipError, UsageFault
 from mip_cli.models import Presentation
 from mip_cli.units import Address, Message, Nullifier, Scope
 from mip_cli.zk.proof import Proof, parse_proof
@@ -149,10 +149,14 @@ def decode(data: bytes) -> ProofFile:
         raise FileInvalid(f"the proof file is larger than {MAX_BYTES} bytes")
     try:
         document = jsontext.parse(data)
+        if isinstance(document, dict) and set(document) == _SNARKJS | {"mip", "credential"}:
+            raise FileInvalid(
+                "the file holds a proof about credentials", hint="check it with `mip kyc verify`"
+            )
         if not isinstance(document, dict) or set(document) != _SNARKJS | {"mip"}:
             raise ValueError("it is not a proof with its bindings")
         return _read(document["mip"], document)
-    except ProofInvalid:
+    except MipError:
         raise
     except (ValueError, TypeError, KeyError) as error:
         raise FileInvalid(f"the proof file cannot be read: {error}") from error
