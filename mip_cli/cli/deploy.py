@@ -96,7 +96,7 @@ def deploy(
         if dry_run:
             _plan(settings, rpc, signer, examples, as_json)
         elif signer is None:
-            _find(settings, rpc, as_json)
+            _find(settings, rpc, examples, as_json)
         else:
             _deploy(settings, rpc, signer, examples, fee_cap, as_json)
     finally:
@@ -155,10 +155,10 @@ def _deploy(
     _emit(done, as_json)
 
 
-def _find(settings: Settings, rpc: RpcClient, as_json: bool) -> None:
+def _find(settings: Settings, rpc: RpcClient, examples: bool | None, as_json: bool) -> None:
     from mip_cli.flows import deploy as flow
 
-    done = flow.find(settings, rpc)
+    done = flow.find(settings, rpc, examples=examples)
     if done is None:
         raise UsageFault(
             "the suite does not stand on this chain yet, and no account pays for it",

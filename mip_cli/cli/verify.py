@@ -37,15 +37,18 @@ def verify(
 
     Offline, this shows that the proof is sound for the values it names and has not ended. Whether
     its root is the registry's, and with it whether its level is true, only the chain can tell, and
-    the app whether the pseudonym was used before.
+    the app whether the pseudonym was used before. Of an account, which states nothing, purpose,
+    payload and level are the file's own: --json says so by `account`.
     """
     data = _io.read_input(proof, proof_file.MAX_BYTES, what="proof file")
     file = proof_file.decode(data)
     payer = _payer.load(settings, key_file) if send else None
     sent = None
     with _render.TerminalProgress(quiet=as_json) as progress:
-        check = flow.verify_on_chain if on_chain or send else flow.verify_offline
-        found = check(settings, file, progress)
+        if on_chain or send:
+            found = flow.verify_on_chain(settings, file, progress, accounts=True)
+        else:
+            found = flow.verify_offline(settings, file, progress)
         if payer is not None:
             sent = flow.send(settings, file, payer, progress)
 

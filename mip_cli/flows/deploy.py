@@ -51,6 +51,7 @@ from mip_cli.zk.ceremony import GUIDE
 
 MAX_RECORD = 256 * 1024
 """Bytes of a deployment record."""
+_PUBLIC = 1  # any chain that is not local: their records lie in one folder
 MAX_COMPILED = 4 * 1024 * 1024
 """Bytes of a compiled contract with its ABI."""
 
@@ -158,24 +159,26 @@ def deploy(
     sender = Sender(rpc, signer, journal, chain_id, fee_cap=fee_cap, timeout=timeout)
     created = deploy_parts(sender, suite.parts, progress)
     progress.step("checking the deployment")
-    return _recorded(settings, rpc, suite, created)
+    return _recorded(settings, rpc, chain_id, suite, created)
 
 
-def find(settings: Settings, rpc: RpcClient) -> Deployed | None:
+def find(settings: Settings, rpc: RpcClient, *, examples: bool | None = None) -> Deployed | None:
     """Note where the suite of this build stands on a chain; None where it does not.
 
     Its addresses follow from the build alone, so that neither a record nor an account is needed:
-    nothing is signed or sent. Raises what ``deploy`` raises for development keys and foreign code.
+    nothing is signed or sent. ``examples`` None takes them on a local chain where they are there; a
+    record that has more than what is found stays. Raises what ``deploy`` raises for development
+    keys and foreign code.
     """
     chain_id = rpc.chain_id()
-    for examples in (True, False) if chain_id in LOCAL_CHAIN_IDS else (False,):
-        suite = _suite(settings, chain_id, examples, None)
+    either = examples is None and chain_id in LOCAL_CHAIN_IDS
+    for wanted in (True, False) if either else (bool(examples),):
+        suite = _suite(settings, chain_id, wanted, None)
         codes = list(takewhile(bool, (rpc.code(part.address) for part in suite.parts)))
         if len(codes) == len(suite.parts):
-            require_fit(suite, chain_id)
             for part, code in zip(suite.parts, codes, strict=True):
                 check_code(part, code)
-            return _recorded(settings, rpc, suite, 0)
+            return _recorded(settings, rpc, chain_id, suite, 0)
     return None
 
 
@@ -186,7 +189,8 @@ def known(settings: Settings, rpc: RpcClient) -> Deployment:
     signed for it. Raises ``EnvironmentFault`` where nothing is known.
     """
     chain_id = rpc.chain_id()
-    folders = {record_path(settings, number).parent for number in (chain_id, *LOCAL_CHAIN_IDS)}
+    numbers = (chain_id, *LOCAL_CHAIN_IDS, _PUBLIC)
+    folders = {record_path(settings, number).parent for number in numbers}
     new = not any(record for folder in folders for record in folder.glob("*.json"))
     if new and (found := find(settings, rpc)):
         return found.deployment
@@ -215,13 +219,21 @@ def load_deployment(settings: Settings, chain_id: int) -> Deployment:
     return deployment
 
 
-def _recorded(settings: Settings, rpc: RpcClient, suite: Suite, created: int) -> Deployed:
+def _recorded(
+    settings: Settings, rpc: RpcClient, chain_id: int, suite: Suite, created: int
+) -> Deployed:
     """Check what stands on the chain and write the record of it."""
-    chain_id = rpc.chain_id()
+    require_fit(suite, chain_id)
     path = record_path(settings, chain_id)
-    deployment = _describe(settings, rpc, chain_id, suite, _old_record(path))
+    old = _old_record(path)
+    deployment = _describe(settings, rpc, chain_id, suite, old)
+    if old is not None and not created and old.block_hash == deployment.block_hash:
+        more = set(old.contracts) - set(deployment.contracts)
+        if more and set(deployment.contracts) <= set(old.contracts):
+            deployment = old
     words = {circuit: key.key.evm_words() for circuit, key in suite.keys.items()}
     require_deployment(rpc, deployment, words)
+    rpc.require_chain(chain_id)  # a node may have changed its word meanwhile
     _write_record(path, deployment)
     return Deployed(deployment, created, path)
 

@@ -11,7 +11,7 @@ from mip_cli.chain.inspection import Check, CheckState, Keys, verify_deployment
 from mip_cli.chain.rpc import RpcClient
 from mip_cli.config import Settings
 from mip_cli.errors import MipError
-from mip_cli.flows.deploy import load_deployment
+from mip_cli.flows.deploy import known
 from mip_cli.flows.models import list_models
 from mip_cli.progress import Progress
 from mip_cli.store import device, passports, permissions
@@ -135,7 +135,7 @@ def _provers(settings: Settings) -> list[Check]:
 def _chain(settings: Settings, keys: Keys) -> list[Check]:
     def look() -> list[Check]:
         with closing(RpcClient(settings.rpc_url)) as rpc:
-            deployment = load_deployment(settings, rpc.chain_id())
+            deployment = known(settings, rpc)
             return verify_deployment(rpc, deployment, keys)
 
     return _guarded("chain", look)

@@ -12,6 +12,7 @@ import os
 import platform
 import stat
 import tempfile
+import threading
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,9 +24,17 @@ CACHE_FOLDER = "wasm"
 """Subfolder of ``Settings.cache_dir`` that holds the compiled modules."""
 
 
-@lru_cache(maxsize=1)
+_ENGINE_LOCK = threading.Lock()
+
+
 def engine() -> wasmtime.Engine:
-    """Return the one engine of this process."""
+    """Return the one engine of this process: modules of one do not run in another."""
+    with _ENGINE_LOCK:  # the cache alone lets two threads make one each
+        return _engine()
+
+
+@lru_cache(maxsize=1)
+def _engine() -> wasmtime.Engine:
     return wasmtime.Engine()
 
 
@@ -69,7 +78,10 @@ def load_module(code: bytes, cache_dir: Path) -> wasmtime.Module:
     """
     version = importlib.metadata.version("wasmtime")
     name = f"{sha256_hex(code)}-{version}-{platform.machine()}.cwasm"
-    path = private_directory(cache_dir / CACHE_FOLDER) / name
+    try:
+        path = private_directory(cache_dir / CACHE_FOLDER) / name
+    except OSError:
+        return wasmtime.Module(engine(), code)
     if _is_ours(path):
         try:
             return wasmtime.Module.deserialize_file(engine(), str(path))

@@ -11,13 +11,15 @@ import pytest
 
 from mip_cli.chain.abi import pack_words, selector
 from mip_cli.chain.devnet import DEVELOPER
+from mip_cli.chain.keys import Signer
 from mip_cli.chain.tx import FeeTooHigh
 from mip_cli.chain.values import Call
-from mip_cli.crypto import grant_access, grant_bundle
-from mip_cli.errors import FileInvalid, PermissionAbsent
+from mip_cli.crypto import grant_access, grant_bundle, grant_signing
+from mip_cli.crypto.grant_card import GranteeKind
+from mip_cli.errors import ChainRefusal, FileInvalid, PermissionAbsent, UsageFault
 from mip_cli.flows import connection
 from mip_cli.flows.archive import archive_records as archive
-from mip_cli.flows.grants import access, grant_see
+from mip_cli.flows.grants import access, grant_see, grantee_key
 from mip_cli.flows.passport.proof_file import AppCall
 from mip_cli.flows.sending import Purse
 from mip_cli.store.archive import paths
@@ -211,6 +213,38 @@ def test_open__a_forged_bundle_and_another_grant__do_not_raise_the_mark(world: W
 
 
 # -- a holder who lies ----------------------------------------------------------------------------
+
+
+def test_open__a_receipt_that_calls_an_account_a_contract__is_refused(world: World) -> None:
+    """The kind decides what a proof is held against; the holder writes and signs the receipt."""
+    bank = world.party("bank-kind")
+    genuine = grant_bundle.FORM.decode(world.issue(bank, "kind"))
+    signer = grant_signing.random_keys()
+
+    def signed(kind: GranteeKind) -> bytes:
+        receipt = replace(genuine.receipt, bundle_key=signer.public, grantee_kind=kind)
+        made = replace(genuine, receipt=receipt)
+        signature = grant_signing.sign(signer, grant_bundle.SIGNED, grant_bundle.unsigned_of(made))
+        return grant_bundle.FORM.encode(replace(made, signature=signature))
+
+    access.read_bundle(bank.opened, signed(GranteeKind.ACCOUNT))
+    with pytest.raises(UsageFault, match="and its key, not for"):
+        access.read_bundle(bank.opened, signed(GranteeKind.CONTRACT))
+
+
+def test_publish__a_contract_that_takes_anything__is_no_success(world: World) -> None:
+    assert world.chain.deployment is not None
+    rpc, place = world.chain.rpc, Signer(secrets.token_bytes(32)).address
+    clinic = rpc.code(world.chain.deployment.address("Clinic"))
+    rpc.call("anvil_setCode", place, "0x" + clinic.hex())
+    party = world.party("publisher", place)
+    card, purse = party.opened.content.card, Purse(world.payer)
+    assert grantee_key.publish(party.settings, card, purse, S) is None  # it states it already
+    world.state_key(place, bytes(32))
+    assert grantee_key.publish(party.settings, card, purse, S) is not None
+    rpc.call("anvil_setCode", place, "0x60206000f3")  # returns zero, whatever is asked
+    with pytest.raises(ChainRefusal, match="states another key"):
+        grantee_key.publish(party.settings, card, purse, S)
 
 
 @pytest.mark.parametrize(

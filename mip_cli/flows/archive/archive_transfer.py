@@ -117,9 +117,9 @@ def _require_not_erased_since(file: BinaryIO, owner: bytes, key: ArchiveKey) -> 
             open_root(key, owner, block)
     except RootOlder:
         raise ArchiveOlder(
-            "the archive in the file is from before an erasure: it lists what was erased since, "
-            "and the passport's archive key of today opens none of it",
-            hint="keep the archive that is here, or import an export made after that erasure",
+            "the archive in the file is from before an erasure, or another passport's: the "
+            "passport's archive key of today opens none of it",
+            hint="keep the archive that is here, or import an export made after the last erasure",
         ) from None
     except BlockInvalid:
         pass  # whoever loads it tells what is wrong

@@ -233,7 +233,9 @@ def read_bundle(grantee: Opened, data: bytes) -> Bundle:
     if not grant_bundle.is_signed(bundle):
         raise FileInvalid("the bundle is not signed by the key that its receipt names")
     own, r = grantee.content.card, bundle.receipt
-    if (r.grantee, r.key_hash, r.chain_id) != (own.address, own.key_hash, own.chain_id):
+    # the kind decides what a proof in it is held against: it is the card's, not the holder's word
+    told = (r.grantee, r.grantee_kind, r.key_hash, r.chain_id)
+    if told != (own.address, own.kind, own.key_hash, own.chain_id):
         raise UsageFault(f"the bundle is for {r.grantee} and its key, not for {grantee.name}")
     return bundle
 

@@ -66,6 +66,8 @@ class Paid:
     """The word of its event."""
     begun: AccessReceipt | None
     """Of the run that was cut off; None for a contract's use that no run took."""
+    early: int = 0
+    """Blocks that a contract's use still needs until no re-org undoes it."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -83,7 +85,7 @@ class Use:
         """Return a use to open by without another one, of a run before or by the contract.
 
         It may have been taken for an older bundle of the grant: what was paid for stays so. A use
-        by the contract counts once no re-org undoes it; before, ``PermissionAbsent``.
+        by the contract counts once no re-org undoes it: ``take`` refuses it before.
         """
         pending = self.accesses.pending(self.bundle.receipt.id)
         if self.sender is not None:
@@ -96,10 +98,7 @@ class Use:
         final = self.link.final_block() if self._by_contract else None
         free = [access for at, access in waiting if final is None or at <= final]
         if final is not None and waiting and not free:
-            raise PermissionAbsent(
-                "your contract's use of the grant is not final yet",
-                hint=f"a re-org could take it back: {waiting[0][0] - final} more blocks make it so",
-            )
+            return Paid(waiting[0][1], None, waiting[0][0] - final)
         for one in sorted(pending, key=self._fits, reverse=True):
             if one.access in free:
                 return Paid(one.access, one)
@@ -109,6 +108,12 @@ class Use:
 
     def take(self, paid: Paid | None, progress: Progress) -> tuple[AccessReceipt, Receipt | None]:
         """Use the grant once, unless that is paid; return access receipt and transaction."""
+        if paid is not None and paid.early:
+            more = "another block" if paid.early == 1 else f"{paid.early} more blocks"
+            raise PermissionAbsent(
+                "your contract's use of the grant is not final yet",
+                hint=f"a re-org could take it back until there is {more}; then try again",
+            )
         if paid is not None:
             fitting = paid.begun if paid.begun is not None and self._fits(paid.begun) else None
             receipt = fitting or self._begin(paid.access)

@@ -103,14 +103,16 @@ def verify_on_chain(
     progress: Progress,
     *,
     asked: Request | None = None,
+    accounts: bool = False,
     clock: Clock | None = None,
 ) -> Verified:
     """Check offline, then ask the registry what it would answer the app now.
 
     The root must be one that the registry's own events lead to, and the answer the proof's own
     pseudonym; a node that lies about all of it consistently cannot be told from an honest one.
-    ``asked`` is what the proof is for where no contract says it, as of a plain account; without it
-    the registry is asked what it would answer that account, for what the file itself names.
+    ``asked`` is what the proof is for where no contract says it, as of a plain account. With
+    ``accounts`` the registry is asked without it what it would answer an account, for what the file
+    itself names: whoever decides by that has to look at these values.
     Raises ``WrongChain`` for another chain or registry, ``ProofInvalid`` when the app asks for
     another purpose, ``ChainRefusal`` with the registry's reason. Whether the app has seen the
     nullifier before is the app's own state.
@@ -123,7 +125,7 @@ def verify_on_chain(
                 f"the proof is for chain {file.chain_id} and registry {file.registry}, "
                 f"this node serves chain {link.chain_id} with {link.registry.address}"
             )
-        account = asked is None and _for_account(link, file)
+        account = accounts and asked is None and _for_account(link, file)
         if account:
             scope = file.scope
             asked = Request(link.chain_id, file.app, file.purpose, file.payload, file.level, scope)

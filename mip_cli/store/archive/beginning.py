@@ -1,7 +1,8 @@
 """The blocks of an archive that has no head yet, noted so that a first commit that fails can go.
 
-Each is noted under the archive's home before the store has it, and only what is noted is deleted:
-it was sealed under random keys of this run and is never a block of another archive.
+Each is noted under the archive's home before the store has it, and only what is noted is deleted,
+where the store lists nothing else: in a copy of the home made in the middle of it, the same notes
+name blocks of the archive that went on.
 """
 
 from __future__ import annotations
@@ -65,19 +66,28 @@ class BeginningStore:
         self._store.close()
 
     def clear(self) -> None:
-        """Delete what a run without a commit noted; nothing where there was none."""
+        """Delete what a run without a commit noted, where nothing else is there.
+
+        A store that cannot list keeps it: it is not asked whether it is empty either.
+        """
         if not self._notes.exists():
             return
+        listed = self._store.listing()
+        if listed is None:
+            return
+        noted = set(self._noted())
+        found = set(listed)
+        if found <= noted:
+            ours = list(found)
+            for start in range(0, len(ours), _BATCH):
+                self._store.delete(ours[start : start + _BATCH])
+            self.done()
+
+    def _noted(self) -> Iterator[Link]:
         with open(self._notes, "rb") as notes:
-            some: list[Link] = []
             for line in notes:
                 with contextlib.suppress(ValueError):  # a torn line: its block was never put
-                    some.append(links_of.parse(line.decode().removesuffix("\n")))
-                if len(some) == _BATCH:
-                    self._store.delete(some)
-                    some = []
-            self._store.delete(some)
-        self.done()
+                    yield links_of.parse(line.decode().removesuffix("\n"))
 
     def done(self) -> None:
         """Forget the notes: a head names the archive, or nothing of it is left."""

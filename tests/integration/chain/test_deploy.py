@@ -316,6 +316,16 @@ def test_connect__a_device_that_knows_a_chain__takes_no_other_by_itself(
         assert link.deployment == chain.deployment
 
 
+def test_find__a_node_that_changes_its_chain_id__notes_nothing(start_chain, monkeypatch) -> None:
+    chain = start_chain()
+    flow.record_path(chain.settings, 31337).unlink()
+    answers = iter([31337])
+    monkeypatch.setattr(RpcClient, "chain_id", lambda _: next(answers, 1337))
+    with pytest.raises(WrongChain, match="serves chain 1337, not 31337"):
+        flow.find(chain.settings, chain.rpc)
+    assert not list(flow.record_path(chain.settings, 31337).parent.glob("*.json"))
+
+
 def test_connect__where_the_suite_is_not_whole__says_so(start_chain) -> None:
     chain = start_chain(deployed=False)
     with pytest.raises(EnvironmentFault, match="nothing is known"), connect(chain.settings):

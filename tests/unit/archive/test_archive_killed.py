@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -120,6 +121,23 @@ def test_first_commit__that_failed__never_clears_what_another_put(
         first.put("health", "a", b"1")
     assert second.get("health", "b") == b"2"
     second.audit()
+
+
+def test_first_commit__a_copy_of_the_home_from_its_middle__clears_nothing(
+    kept: Kept, tmp_path: Path
+) -> None:
+    place = kept.store if kept.store != "sqlite" else f"sqlite:{tmp_path / 'shared.sqlite'}"
+    first, copied = replace(kept, store=place), tmp_path / "archives" / "copied"
+    with first.open() as archive:
+        archive.put("health", "a", "a/b", 3 * CHUNK, reader(pattern(3 * CHUNK)))
+        shutil.copytree(first.home, copied)
+        archive.commit()
+    assert list(copied.glob("begun-*"))
+    names = first.names()
+    with pytest.raises(UsageFault, match="holds blocks already"):
+        Kept(copied, place).put("health", "b", b"2")
+    assert first.names() == names
+    assert first.get("health", "a") == pattern(3 * CHUNK)
 
 
 def test_first_commit__refused__leaves_no_block(kept: Kept) -> None:
