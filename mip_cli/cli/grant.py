@@ -256,7 +256,8 @@ def revoke(
         for other in sorted(done.bundles):
             if bundles is None:
                 _io.note(f"{other} needs a new bundle: mip grant refresh {other} -o FILE")
-        _io.note(f"not recalled: {NOT_RECALLED}")
+        # the rest of it says what was just done
+        _io.note(f"not recalled: {NOT_RECALLED.split('; ')[0] if done.resealed else NOT_RECALLED}")
 
     _io.emit(document, schema=REVOKE_SCHEMA, as_json=as_json, text=text)
 

@@ -139,7 +139,7 @@ def run(settings: Settings, given: PolicyRun) -> None:
         if sent is not None:
             click.echo(f"accepted in block {sent.block}, {sent.gas_used} gas")
         elif output not in (None, "-"):
-            _io.note(f"check it with `mip kyc verify {output}`; hand it in before it ends")
+            _io.note(f"check it with `mip kyc verify {output}`; with --send it goes to the app")
 
     document = {
         **_document(proved.file),
@@ -249,21 +249,37 @@ def prove(
     )
 
 
-@click.command("verify", epilog=example("mip kyc verify proof.json", "mip kyc verify -"))
+@click.command(
+    "verify", epilog=example("mip kyc verify proof.json", "mip kyc verify proof.json --send")
+)
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
 @click.option("--offline", is_flag=True, help="Ask no node: both roots are then claims.")
 @click.option("--policy", "wanted", metavar="FILE", help="Refuse any other policy than this.")
+@click.option("--send", is_flag=True, help="Bring the proof to its app, paid by --key-file.")
+@_payer.payer_options
 @rpc_option
 @json_option
 @with_settings
-def verify(settings: Settings, file: str, offline: bool, wanted: str | None, as_json: bool) -> None:
+def verify(
+    settings: Settings,
+    file: str,
+    offline: bool,
+    wanted: str | None,
+    send: bool,
+    key_file: Path | None,
+    as_json: bool,
+) -> None:
     """Check a proof about credentials, and say what it shows.
 
     Offline the mathematics is checked: that somebody has credentials as the policy asks, all of one
     passport, under a root of issuers and in a tree of passports. Whether these are real, only the
     chain tells.
     """
+    if send and offline:
+        raise UsageFault("--send asks the chain, and --offline forbids it")
     found = policy_file.decode(_io.read_input(file, MAX_BYTES, what="proof file"))
+    payer = _payer.load(settings, key_file) if send else None
+    sent = None
     if wanted is not None:
         commitment = _policy.read(wanted).policy.commitment
         if commitment != found.policy.policy.commitment:
@@ -271,12 +287,16 @@ def verify(settings: Settings, file: str, offline: bool, wanted: str | None, as_
     with _render.TerminalProgress(quiet=as_json) as progress:
         check = kyc_verify.verify_offline if offline else kyc_verify.verify_on_chain
         verified = check(settings, found, progress)
+        if payer is not None:
+            sent = kyc_prove.send(settings, found, payer, progress)
 
     def text() -> None:
         _show(found, verified.seconds_left, on_chain=verified.on_chain)
         for line in _policy.own_word(verified.open_issuers):
             click.echo(line)
         click.echo("the proof holds" + ("" if verified.on_chain else " (no chain was asked)"))
+        if sent is not None:
+            click.echo(f"accepted in block {sent.block}, {sent.gas_used} gas")
         if verified.development:
             _io.warn("development keys: anyone can forge such a proof; local chains only")
 
@@ -287,6 +307,7 @@ def verify(settings: Settings, file: str, offline: bool, wanted: str | None, as_
         "development": verified.development,
         "self_attested_issuers": verified.open_issuers,
         "seconds_left": verified.seconds_left,
+        "receipt": _proofs.receipt(sent),
     }
     _io.emit(document, schema=VERIFY_SCHEMA, as_json=as_json, text=text)
 

@@ -61,7 +61,11 @@ def test_credentials__live_in_the_archive__and_move_with_it(
     # found by a proof, also after the keys were replaced
     proved = city.prove(mip, out / "proof.json").succeeded().json
     assert set(proved["credentials"]) <= set(both)
-    assert device.mip("kyc", "verify", out / "proof.json", "--json").succeeded().json["on_chain"]
+    check = ("kyc", "verify", out / "proof.json", "--json")
+    device.mip(*check, "--send", "--offline").refused(2, "--offline forbids it")
+    checked = device.mip(*check).succeeded().json
+    assert (checked["on_chain"], checked["receipt"]) == (True, None)
+    assert device.mip(*check, "--send").succeeded().json["receipt"]["gas_used"] > 0
     new_password = tmp_path / "new-password"
     new_password.touch(0o600)
     new_password.write_text("a password for the next year")

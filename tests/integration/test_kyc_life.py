@@ -47,7 +47,7 @@ def test_credential__from_issue_to_revocation(world: World) -> None:
     text = (world.folder / "proof.json").read_text()
     card = json.loads((world.folder / "adult-card.json").read_text())
     key = card["proof"]["verificationMethod"].split(":")[2:]
-    for secret in (requests[0], *key, card["proof"]["proofValue"], "Lovelace", "1990"):
+    for secret in (requests[0], *key, card["proof"]["proofValue"], "Lovelace", ADULT["birth_date"]):
         assert secret not in text
         assert str(int(secret, 16) if secret.startswith("0x") else secret) not in text
 

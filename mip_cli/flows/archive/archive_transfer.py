@@ -16,7 +16,7 @@ from mip_cli.crypto import archive_keys, merkle_log
 from mip_cli.crypto.archive_blocks import BlockInvalid, RootOlder, open_root
 from mip_cli.crypto.archive_keys import ArchiveKey
 from mip_cli.crypto.cid import text as cid_text
-from mip_cli.errors import EnvironmentFault, Negative, UsageFault
+from mip_cli.errors import EnvironmentFault, FileInvalid, Negative, UsageFault
 from mip_cli.flows.archive import archive_records as flow
 from mip_cli.flows.archive.archive_records import Session
 from mip_cli.flows.passport import passport_file
@@ -85,7 +85,7 @@ def restore(
                 f"the archive of {name} lies in another store already",
                 hint="import without --store, or move its folder away first",
             )
-        _require_not_erased_since(file, owner, key)
+        _require_key(file, owner, key)
         where = open_store(present.store if present else flow.store_name(store), home)
         try:
             progress.step("reading blocks")
@@ -108,8 +108,8 @@ def _present(home: Path) -> Head | None:
     return head.read_head(home) if head.head_path(home).exists() else None
 
 
-def _require_not_erased_since(file: BinaryIO, owner: bytes, key: ArchiveKey) -> None:
-    """Refuse a file from before an erasure while no block of it lies in the store yet."""
+def _require_key(file: BinaryIO, owner: bytes, key: ArchiveKey) -> None:
+    """Refuse a file that the key does not open while no block of it lies in the store yet."""
     block = car.find_root(file)
     file.seek(0)
     try:
@@ -122,7 +122,11 @@ def _require_not_erased_since(file: BinaryIO, owner: bytes, key: ArchiveKey) -> 
             hint="keep the archive that is here, or import an export made after the last erasure",
         ) from None
     except BlockInvalid:
-        pass  # whoever loads it tells what is wrong
+        raise FileInvalid(
+            "the passport's archive key does not open the archive in the file: it is another "
+            "passport's, or this one came back from a backup that is older than the archive",
+            hint="come back with a backup that was made after the first `mip archive put`",
+        ) from None
 
 
 def _require_later(archive: Archive, present: Head) -> None:

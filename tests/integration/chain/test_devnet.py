@@ -25,7 +25,7 @@ from mip_cli.chain.values import Call
 from mip_cli.cli.deploy import deploy
 from mip_cli.cli.dev import dev
 from mip_cli.config import find_checkout, load_settings
-from mip_cli.errors import ConfigInvalid, EnvironmentFault, UsageFault
+from mip_cli.errors import ConfigInvalid, EnvironmentFault, NetworkDown, UsageFault
 from mip_cli.flows import dev as flow
 from mip_cli.progress import Silent
 
@@ -261,10 +261,22 @@ def test_commands__speak_json(tmp_path, free_port, monkeypatch) -> None:
     assert not run(dev, "status", code=1)["running"]
 
 
-def test_deploy__without_a_key__is_a_usage_fault(tmp_path, monkeypatch) -> None:
+def test_deploy__without_a_key__asks_what_stands_there(tmp_path, monkeypatch, free_port) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    result = CliRunner().invoke(deploy, [])
+    nobody = f"http://127.0.0.1:{free_port}"
+    result = CliRunner().invoke(deploy, ["--rpc-url", nobody])
+    assert isinstance(result.exception, NetworkDown)
+
+
+def test_deploy__without_a_key__on_an_empty_chain__is_a_usage_fault(
+    tmp_path, monkeypatch, start_chain
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    chain = start_chain(deployed=False)
+    result = CliRunner().invoke(deploy, ["--rpc-url", chain.running.url])
     assert isinstance(result.exception, UsageFault)
+    assert "no account pays for it" in result.exception.message
+    assert not list(tmp_path.rglob("*.json"))
 
 
 def test_call__is_a_value() -> None:
