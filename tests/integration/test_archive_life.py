@@ -17,7 +17,7 @@ from mip_cli.chain.devnet import developer_signer
 from mip_cli.chain.reverts import AnchorRefusal
 from mip_cli.config import Settings
 from mip_cli.crypto import archive_proof
-from mip_cli.errors import ProofInvalid, UsageFault, WrongChain
+from mip_cli.errors import FileInvalid, ProofInvalid, UsageFault, WrongChain
 from mip_cli.flows.archive import archive_anchor, archive_transfer
 from mip_cli.flows.archive import archive_proof as proofs
 from mip_cli.flows.archive import archive_records as flow
@@ -108,6 +108,7 @@ def holder(start_chain: Callable[..., LocalChain], tmp_path: Path) -> Holder:
 def test_archive__anchored__older_and_other_copies_are_found_out(
     holder: Holder, tmp_path: Path
 ) -> None:
+    bare = holder.elsewhere(tmp_path / "bare")  # as from a backup of then: no archive key
     holder.put("a", "one")
     assert holder.verify(offline=True).standing is Standing.UNCHECKED
     assert holder.verify().standing is Standing.NEVER
@@ -161,6 +162,8 @@ def test_archive__anchored__older_and_other_copies_are_found_out(
     with pytest.raises(ArchiveOlder, match="knows of acts"):
         restore(holder, tmp_path / "other.car")
     assert restore(holder, tmp_path / "own.car").root == done.root
+    with pytest.raises(FileInvalid, match="a backup that is older than the archive"):
+        restore(bare, tmp_path / "own.car")
     restored = restore(before, tmp_path / "own.car")
     assert (restored.records, before.verify().sequence) == (3, 3)
 

@@ -271,12 +271,12 @@ def test_deploy__without_a_key__asks_what_stands_there(tmp_path, monkeypatch, fr
 def test_deploy__without_a_key__on_an_empty_chain__is_a_usage_fault(
     tmp_path, monkeypatch, start_chain
 ) -> None:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "own"))
     chain = start_chain(deployed=False)
     result = CliRunner().invoke(deploy, ["--rpc-url", chain.running.url])
     assert isinstance(result.exception, UsageFault)
     assert "no account pays for it" in result.exception.message
-    assert not list(tmp_path.rglob("*.json"))
+    assert not list((tmp_path / "own").rglob("*.json"))
 
 
 def test_call__is_a_value() -> None:
