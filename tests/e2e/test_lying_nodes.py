@@ -67,7 +67,7 @@ def test_prove__a_node_that_lies__is_found_out(
 ) -> None:
     before = holder.device.files()
     proxy.after = PROVE_LIES[kind]
-    holder.at(proxy.url).prove("-o", "lie.json").refused(3)
+    holder.at(proxy.url).prove("-o", "from-a-lying-node.json").refused(3)
     assert holder.device.files() == before
 
 
