@@ -217,6 +217,14 @@ FAULTS = {
         "assert level <= ((word >> LEVEL_AT) & LEVEL_MASK) + 1,",
         TESTS,
     ),
+    "revoke by what voids": (
+        GRANTS,
+        "grantee, purpose, keccak256(abi_encode(REVOKE, grantee, purpose, category)), presentation",
+        "grantee, purpose, "
+        'keccak256(abi_encode(keccak256("advance(address,bytes32)"), grantee, purpose)), '
+        "presentation",
+        TESTS,
+    ),
     "use after it was voided": (
         GRANTS,
         "assert epochs.epoch_of[nullifier] == word >> EPOCH_AT",
@@ -308,6 +316,7 @@ FAULTS = {
 QUICK = {
     "grant of any nonce": "grant__serves_once",
     "grant not bound to the epoch": "epoch__advance_voids",
+    "revoke by what voids": "presentation__of_another_act",
     "use after it was voided": "grant__extremes_fit_in_a_word",
     "renounced by anybody": "renounce__by_the_grantee_alone",
 }

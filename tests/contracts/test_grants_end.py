@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import boa
 import pytest
 from deployment import Deployment, account, at, load, now, refusal
@@ -26,6 +29,7 @@ from grant_acts import (
     rolled_back,
 )
 from groth16_simulator import negated_form
+from model import Presentation
 
 
 @pytest.fixture
@@ -59,7 +63,7 @@ def test_presentation__of_another_act__reverts(grants: Grants) -> None:
     """One contract takes three acts: what proves one proves no other, also where nonces agree."""
     terms = Terms()
     grants.set_epoch(1)  # as the first act's number
-    acts = {
+    acts: dict[str, Callable[[Presentation], str | None]] = {
         "grant": lambda shown: grants.grant(terms, shown),
         "revoke": grants.revoke,
         "advance": lambda shown: refusal(lambda: grants.send_advance(terms, shown)),
@@ -73,7 +77,7 @@ def test_presentation__of_another_act__reverts(grants: Grants) -> None:
     for proved, presented in shown.items():
         for act, send in acts.items():
             wanted = None if act == proved else NOT_VALID
-            assert rolled_back(lambda: send(presented)) == wanted, (proved, act)  # noqa: B023
+            assert rolled_back(partial(send, presented)) == wanted, (proved, act)
 
 
 def test_epoch__of_others_changes_nothing(grants: Grants) -> None:

@@ -16,7 +16,7 @@ from mip_cli.store.archive.blocks import BlockDamaged
 from mip_cli.store.archive.log import Act
 from mip_cli.store.archive.view_reader import ViewReader
 from mip_cli.store.blocks import BlockMissing
-from tests.unit.archive_support import Kept, run_killed
+from tests.unit.archive_support import Kept, Killer, run_killed
 from tests.unit.grant_support import (
     NAME,
     bundle_of,
@@ -240,9 +240,9 @@ def test_car__carries_a_view_alone(kept: Kept, tmp_path: Path) -> None:
 def test_grant__killed_at_every_write__old_or_new_stands(kept: Kept) -> None:
     outcomes = set()
 
-    def act(killer: object) -> None:
+    def act(killer: Killer) -> None:
         with kept.open() as archive:
-            killer.arm(archive)  # type: ignore[attr-defined]
+            killer.arm(archive)
             archive.keep_grant(one := record("bank", 2))
             archive.renew_view(one, rebuild=True)
             archive.note_grant(one)
@@ -267,9 +267,9 @@ def test_revoke__killed_at_every_write__old_or_new_stands(kept: Kept, eager: boo
     grant(kept, record("gone", 3, 1), record("stays", 2, 2))
     outcomes = set()
 
-    def act(killer: object) -> None:
+    def act(killer: Killer) -> None:
         with kept.open() as archive:
-            killer.arm(archive)  # type: ignore[attr-defined]
+            killer.arm(archive)
             end(archive, "gone", eager=eager)
 
     for _ in run_killed(act):

@@ -18,6 +18,7 @@ from mip_cli.flows.attack.store_routes import full_ring
 from mip_cli.flows.passport import proof_file
 from mip_cli.flows.passport.proof_file import ProofFile
 from mip_cli.store.credentials import KEY_LABEL, SEALED_FORM
+from mip_cli.units import Nullifier
 
 
 def _outer(theft: Theft) -> Outcome:
@@ -114,25 +115,15 @@ def _shown(theft: Theft) -> ProofFile:
 
 def _proof_again(theft: Theft) -> Outcome:
     """Show the proof to another, for something else or later; also in its other form."""
-    shown, bank, check = _shown(theft), theft.bank.account.address, theft.victims.check_proof
+    shown, check = _shown(theft), theft.victims.check_proof
     honest("the proof for its own grantee", lambda: check(shown))
     proofs = {"as it is": shown, "malleated": _malleated(shown)}
     honest("its other form, which is the same act", lambda: check(proofs["malleated"]))
-    changes: dict[str, dict[str, object]] = {
-        "grantee": {"app": bank},
-        "grantee and beneficiary": {"app": bank, "beneficiary": bank},
-        "purpose": {"purpose": "decide on a loan"},
-        "key": {"payload": theft.bank.issued.arguments[-1]},
-        "pseudonym": {"nullifier": theft.bank.pseudonym},
-        "deadline": {"deadline": shown.deadline + 1},
-        "nonce": {"nonce": shown.nonce + 1},
-        "level": {"level": 3},
-    }
     accepted, reasons = [], set()
     for form, proof in proofs.items():
-        for name, change in changes.items():
+        for name, changed in _for_another(theft, proof).items():
             try:
-                check(replace(proof, **change))  # type: ignore[arg-type]
+                check(changed)
             except ChainRefusal as error:
                 reasons.add(error.reason or error.message)
             else:
@@ -143,6 +134,21 @@ def _proof_again(theft: Theft) -> Outcome:
     return Outcome(
         bool(accepted), f"accepted: {', '.join(accepted) or 'none of 16'}; refused: {told}"
     )
+
+
+def _for_another(theft: Theft, proof: ProofFile) -> dict[str, ProofFile]:
+    """Return the proof as if it were for something else, each time in one thing."""
+    bank = theft.bank.account.address
+    return {
+        "grantee": replace(proof, app=bank),
+        "grantee and beneficiary": replace(proof, app=bank, beneficiary=bank),
+        "purpose": replace(proof, purpose="decide on a loan"),
+        "key": replace(proof, payload=theft.bank.issued.arguments[-1]),
+        "pseudonym": replace(proof, nullifier=Nullifier(theft.bank.pseudonym)),
+        "deadline": replace(proof, deadline=proof.deadline + 1),
+        "nonce": replace(proof, nonce=proof.nonce + 1),
+        "level": replace(proof, level=3),
+    }
 
 
 def _malleated(shown: ProofFile) -> ProofFile:

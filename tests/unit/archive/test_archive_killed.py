@@ -11,7 +11,7 @@ import pytest
 from mip_cli.crypto.archive_blocks import CHUNK
 from mip_cli.errors import StorageFull, UsageFault
 from mip_cli.store.archive import walk
-from tests.unit.archive_support import Kept, pattern, reader, run_killed
+from tests.unit.archive_support import Kept, Killer, pattern, reader, run_killed
 
 
 def test_put__killed_at_every_write__old_or_new_stands(kept: Kept, tmp_path: Path) -> None:
@@ -19,9 +19,9 @@ def test_put__killed_at_every_write__old_or_new_stands(kept: Kept, tmp_path: Pat
     before = kept.paths()
     outcomes = set()
 
-    def act(killer: object) -> None:
+    def act(killer: Killer) -> None:
         with kept.open() as archive:
-            killer.arm(archive)  # type: ignore[attr-defined]
+            killer.arm(archive)
             archive.put("health", "b", "a/b", 3 * CHUNK, reader(pattern(3 * CHUNK)))
             archive.put("health", "a", "a/b", 7, reader(b"changed"))
             archive.commit()
@@ -51,9 +51,9 @@ def test_erase__killed_at_every_write__old_or_new_stands(kept: Kept) -> None:
     kept.put("health", "b", b"2")
     outcomes = set()
 
-    def act(killer: object) -> None:
+    def act(killer: Killer) -> None:
         with kept.open() as archive:
-            killer.arm(archive)  # type: ignore[attr-defined]
+            killer.arm(archive)
             archive.erase("health", ["b"])
             archive.commit()
             archive.sweep()
@@ -69,9 +69,9 @@ def test_erase__killed_at_every_write__old_or_new_stands(kept: Kept) -> None:
 
 
 def test_first_commit__killed_at_every_write__next_run_begins(kept: Kept) -> None:
-    def act(killer: object) -> None:
+    def act(killer: Killer) -> None:
         with kept.open() as archive:
-            killer.arm(archive)  # type: ignore[attr-defined]
+            killer.arm(archive)
             archive.put("health", "a", "a/b", 3 * CHUNK, reader(pattern(3 * CHUNK)))
             archive.commit()
 
@@ -100,9 +100,9 @@ def test_first_commit__that_failed__never_clears_what_another_put(
     first = replace(kept, store=place)
     second = Kept(tmp_path / "archives" / "second", place)
 
-    def act(killer: object) -> None:
+    def act(killer: Killer) -> None:
         with first.open() as archive:
-            killer.arm(archive)  # type: ignore[attr-defined]
+            killer.arm(archive)
             archive.put("health", "a", "a/b", 3 * CHUNK, reader(pattern(3 * CHUNK)))
             archive.commit()
 
