@@ -76,6 +76,7 @@ def put(
     """Encrypt a file (- for stdin) into a category.
 
     JSON is a record, checked against the category's schema; everything else is a file of any size.
+    What the schema does not name is kept, and left out where levels 1 and 2 show the record.
     What the path had before is replaced. The first one makes the archive.
     """
     if category is None:

@@ -107,6 +107,7 @@ def log(
 
     def text() -> None:
         click.echo(f"{output}: act {number} of a log of {proof.size}")
+        _io.note("whoever gets it checks it by `mip archive verify --proof FILE`")
         if not anchored:
             _io.warn(
                 "no anchor covers it: others must take your word that this is your log; "

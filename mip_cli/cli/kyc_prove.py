@@ -273,7 +273,7 @@ def verify(
 
     Offline the mathematics is checked: that somebody has credentials as the policy asks, all of one
     passport, under a root of issuers and in a tree of passports. Whether these are real, only the
-    chain tells.
+    chain tells. A proof made before its credential was revoked holds for two minutes more.
     """
     if send and offline:
         raise UsageFault("--send asks the chain, and --offline forbids it")

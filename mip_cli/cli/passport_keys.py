@@ -93,7 +93,10 @@ def rotate(
     def text() -> None:
         click.echo(f"passport {done.name} has new keys")
         _render.kv([("key file", done.path), ("epoch", done.epoch), ("gas", done.gas_used)])
-        _io.note("older backups no longer prove anything; make a new one: mip passport export")
+        _io.note(
+            "an older backup still brings the passport back (mip recover), with the password and "
+            "the guardians of then; make a new one: mip passport export"
+        )
 
     document = {
         "name": done.name,

@@ -226,7 +226,7 @@ def finish(
             )
         if not done.people:
             _io.warn("your guardians do not open the new key file: set them anew")
-        _io.note("make a new backup now: those made so far open with the keys of before")
+        _io.note("make a new backup: older ones open with the password and the guardians of then")
 
     document = {
         "name": done.name,

@@ -66,7 +66,8 @@ def verify(
             )
         if not found.on_chain:
             _io.note(
-                "root, level and earlier use were not checked; add --on-chain to ask the registry"
+                "root and level were not checked; add --on-chain to ask the registry; whether it "
+                "was used before, only the app knows"
             )
 
     document = {

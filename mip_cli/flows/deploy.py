@@ -51,7 +51,6 @@ from mip_cli.zk.ceremony import GUIDE
 
 MAX_RECORD = 256 * 1024
 """Bytes of a deployment record."""
-_PUBLIC = 1  # any chain that is not local: their records lie in one folder
 MAX_COMPILED = 4 * 1024 * 1024
 """Bytes of a compiled contract with its ABI."""
 
@@ -189,8 +188,7 @@ def known(settings: Settings, rpc: RpcClient) -> Deployment:
     signed for it. Raises ``EnvironmentFault`` where nothing is known.
     """
     chain_id = rpc.chain_id()
-    numbers = (chain_id, *LOCAL_CHAIN_IDS, _PUBLIC)
-    folders = {record_path(settings, number).parent for number in numbers}
+    folders = (_records(settings, local=True), _records(settings, local=False))
     new = not any(record for folder in folders for record in folder.glob("*.json"))
     if new and (found := find(settings, rpc)):
         return found.deployment
@@ -199,9 +197,7 @@ def known(settings: Settings, rpc: RpcClient) -> Deployment:
 
 def record_path(settings: Settings, chain_id: int) -> Path:
     """Return where the record of a chain is kept: public ones in the checkout, local ones not."""
-    local = chain_id in LOCAL_CHAIN_IDS
-    root = settings.data_dir if local or settings.checkout is None else settings.checkout
-    return root / "deployments" / f"{chain_id}.json"
+    return _records(settings, local=chain_id in LOCAL_CHAIN_IDS) / f"{chain_id}.json"
 
 
 def load_deployment(settings: Settings, chain_id: int) -> Deployment:
@@ -219,6 +215,11 @@ def load_deployment(settings: Settings, chain_id: int) -> Deployment:
     return deployment
 
 
+def _records(settings: Settings, *, local: bool) -> Path:
+    root = settings.data_dir if local or settings.checkout is None else settings.checkout
+    return root / "deployments"
+
+
 def _recorded(
     settings: Settings, rpc: RpcClient, chain_id: int, suite: Suite, created: int
 ) -> Deployed:
@@ -227,13 +228,15 @@ def _recorded(
     path = record_path(settings, chain_id)
     old = _old_record(path)
     deployment = _describe(settings, rpc, chain_id, suite, old)
-    if old is not None and not created and old.block_hash == deployment.block_hash:
-        more = set(old.contracts) - set(deployment.contracts)
-        if more and set(deployment.contracts) <= set(old.contracts):
-            deployment = old
+    # a run that looks for less, as without the examples, forgets nothing that stands there
+    if (
+        old is not None
+        and old.block_hash == deployment.block_hash
+        and set(deployment.contracts) < set(old.contracts)
+    ):
+        deployment = old
     words = {circuit: key.key.evm_words() for circuit, key in suite.keys.items()}
     require_deployment(rpc, deployment, words)
-    rpc.require_chain(chain_id)  # a node may have changed its word meanwhile
     _write_record(path, deployment)
     return Deployed(deployment, created, path)
 

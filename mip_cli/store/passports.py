@@ -26,12 +26,15 @@ def passport_path(data_dir: Path, name: str) -> Path:
     return passports_dir(data_dir) / f"{name}{SUFFIX}"
 
 
+NONE_YET = "make one with `mip enroll`, or come back with a backup: mip recover start --help"
+
+
 def require_passport(data_dir: Path, name: str) -> Path:
     """Return the path of an existing passport; raise ``UsageFault`` when there is none."""
     path = passport_path(data_dir, name)
     if not exists(data_dir, name):
         names = list_names(data_dir)
-        hint = f"there are: {', '.join(names)}" if names else "make one with `mip enroll`"
+        hint = f"there are: {', '.join(names)}" if names else NONE_YET
         raise UsageFault(f"there is no passport named {name}", hint=hint)
     return path
 

@@ -123,7 +123,7 @@ class Curve:
         """Load bn128.wasm; raises ``ArtifactMismatch`` when it is not the pinned one."""
         code = wasm.read_pinned(path, BN128_SHA256, "run `make setup`")
         module = wasm.load_module(code, cache_dir)
-        self._store = wasmtime.Store(wasm.engine())
+        self._store = wasmtime.Store(wasm.ENGINE)
         kind = wasmtime.MemoryType(wasmtime.Limits(_HEADROOM // _PAGE + 4, None))
         self._memory = wasmtime.Memory(self._store, kind)
         instance = wasmtime.Instance(self._store, module, [self._memory])
@@ -162,7 +162,7 @@ class Curve:
     def _loop(self, group: Group, name: str) -> wasmtime.Func:
         key = f"{group.prefix}_{name}"
         if key not in self._loops:
-            module = wasmtime.Module(wasm.engine(), _LOOPS)
+            module = wasmtime.Module(wasm.ENGINE, _LOOPS)
             parts: list[wasmtime.Func | wasmtime.Memory] = [
                 self._memory,
                 cast(wasmtime.Func, self._exports[f"{group.prefix}_zero"]),

@@ -116,9 +116,9 @@ def _templates(folder: Path) -> frozenset[str]:
 
 
 def _run(module: wasmtime.Module, work: Path, arguments: list[str]) -> tuple[int, str]:
-    linker = wasmtime.Linker(wasm.engine())
+    linker = wasmtime.Linker(wasm.ENGINE)
     linker.define_wasi()
-    store = wasmtime.Store(wasm.engine())
+    store = wasmtime.Store(wasm.ENGINE)
     config = wasmtime.WasiConfig()
     config.argv = ["circom", *arguments]
     config.preopen_dir(str(work), ".")

@@ -12,8 +12,6 @@ import os
 import platform
 import stat
 import tempfile
-import threading
-from functools import lru_cache
 from pathlib import Path
 
 import wasmtime
@@ -24,18 +22,8 @@ CACHE_FOLDER = "wasm"
 """Subfolder of ``Settings.cache_dir`` that holds the compiled modules."""
 
 
-_ENGINE_LOCK = threading.Lock()
-
-
-def engine() -> wasmtime.Engine:
-    """Return the one engine of this process: modules of one do not run in another."""
-    with _ENGINE_LOCK:  # the cache alone lets two threads make one each
-        return _engine()
-
-
-@lru_cache(maxsize=1)
-def _engine() -> wasmtime.Engine:
-    return wasmtime.Engine()
+ENGINE = wasmtime.Engine()
+"""The one engine of this process: what one engine made does not run in another."""
 
 
 def sha256_hex(data: bytes) -> str:
@@ -81,13 +69,13 @@ def load_module(code: bytes, cache_dir: Path) -> wasmtime.Module:
     try:
         path = private_directory(cache_dir / CACHE_FOLDER) / name
     except OSError:
-        return wasmtime.Module(engine(), code)
+        return wasmtime.Module(ENGINE, code)
     if _is_ours(path):
         try:
-            return wasmtime.Module.deserialize_file(engine(), str(path))
+            return wasmtime.Module.deserialize_file(ENGINE, str(path))
         except wasmtime.WasmtimeError:
             path.unlink(missing_ok=True)
-    module = wasmtime.Module(engine(), code)
+    module = wasmtime.Module(ENGINE, code)
     _write(path, bytes(module.serialize()))
     return module
 

@@ -85,9 +85,9 @@ class WitnessProgram:
 
 class _Run:
     def __init__(self, module: wasmtime.Module, loops: wasmtime.Module) -> None:
-        self._store = wasmtime.Store(wasm.engine())
+        self._store = wasmtime.Store(wasm.ENGINE)
         self._message = ""
-        linker = wasmtime.Linker(wasm.engine())
+        linker = wasmtime.Linker(wasm.ENGINE)
         handlers: dict[str, tuple[list[wasmtime.ValType], Callable[..., None]]] = {
             "exceptionHandler": ([wasmtime.ValType.i32()], self._refuse),
             "printErrorMessage": ([], self._collect),

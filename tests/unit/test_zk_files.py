@@ -279,7 +279,7 @@ MODULE = wasmtime.wat2wasm('(module (func (export "f") (result i32) i32.const 7)
 
 
 def _call(module: wasmtime.Module) -> object:
-    store = wasmtime.Store(wasm.engine())
+    store = wasmtime.Store(wasm.ENGINE)
     return wasmtime.Instance(store, module, []).exports(store)["f"](store)
 
 

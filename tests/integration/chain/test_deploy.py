@@ -316,6 +316,17 @@ def test_connect__a_device_that_knows_a_chain__takes_no_other_by_itself(
         assert link.deployment == chain.deployment
 
 
+def test_find__less_than_the_record_has__forgets_nothing(start_chain) -> None:
+    chain = start_chain()
+    path = flow.record_path(chain.settings, 31337)
+    before = path.read_bytes()
+    found = flow.find(chain.settings, chain.rpc, examples=False)
+    assert found.deployment == chain.deployment
+    assert path.read_bytes() == before
+    path.unlink()
+    assert flow.find(chain.settings, chain.rpc, examples=False).deployment.find("Lender") is None
+
+
 def test_find__a_node_that_changes_its_chain_id__notes_nothing(start_chain, monkeypatch) -> None:
     chain = start_chain()
     flow.record_path(chain.settings, 31337).unlink()

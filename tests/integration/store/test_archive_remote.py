@@ -149,24 +149,20 @@ def endless(act: str, request: BaseHTTPRequestHandler) -> bool:
     return True
 
 
-def cut(act: str, request: BaseHTTPRequestHandler) -> bool:
-    if act != "block/get":
-        return False
-    request.send_response(200)
-    request.send_header("Content-Length", "1000")
-    request.end_headers()
-    request.wfile.write(b"half")
-    return True
+def sending(length: int, body: bytes) -> Callable[[str, BaseHTTPRequestHandler], bool]:
+    def send(act: str, request: BaseHTTPRequestHandler) -> bool:
+        if act != "block/get":
+            return False
+        request.send_response(200)
+        request.send_header("Content-Length", str(length))
+        request.end_headers()
+        request.wfile.write(body)
+        return True
+
+    return send
 
 
-def other(act: str, request: BaseHTTPRequestHandler) -> bool:
-    if act != "block/get":
-        return False
-    request.send_response(200)
-    request.send_header("Content-Length", "4")
-    request.end_headers()
-    request.wfile.write(b"fake")
-    return True
+cut, other = sending(1000, b"half"), sending(4, b"fake")
 
 
 @pytest.mark.parametrize(
