@@ -122,11 +122,13 @@ def test_another_local_chain__with_the_suite__is_not_the_passports_home(
     holder.prove("-o", "home.json").succeeded()
 
 
-def test_another_machine__needs_the_node_alone(proof: Path, chain: Chain, tmp_path: Path) -> None:
+def test_another_machine__needs_the_node_alone(
+    fresh_proof: Path, chain: Chain, tmp_path: Path
+) -> None:
     """The suite stands where the build says: no record, no account."""
-    machine = new_device(tmp_path, chain)
+    machine = new_device(tmp_path / "machine", chain)
     shutil.rmtree(machine.data / "deployments")
-    machine.mip("verify", proof, "--on-chain").succeeded()
+    machine.mip("verify", fresh_proof, "--on-chain").succeeded()
     assert machine.mip("deploy", "--json").succeeded().json["deployed"] == 0
 
 
