@@ -116,6 +116,15 @@ def test_decoder__that_never_answers__is_stopped(
     assert time.monotonic() - start < 3
 
 
+def test_decoder__on_a_busy_machine__gets_the_time_to_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits longer than it may compute."""
+    answer = r"b'\0\1\0\0\0\1\0\0\0abc'"
+    decoder(tmp_path, monkeypatch, f"time.sleep({_decoder.CPU_SECONDS + 1}); os.write(1, {answer})")
+    assert load_image(encoded(picture())).tobytes() == b"abc"
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -19,13 +19,15 @@ from mip_cli.crypto.grant_card import GranteeKind
 from mip_cli.errors import ChainRefusal, FileInvalid, PermissionAbsent, UsageFault
 from mip_cli.flows import connection
 from mip_cli.flows.archive import archive_records as archive
-from mip_cli.flows.grants import access, grant_see, grantee_key
+from mip_cli.flows.grants import access, grant, grant_proof, grant_see, grantee_key
+from mip_cli.flows.passport import prove, verify
 from mip_cli.flows.passport.proof_file import AppCall
 from mip_cli.flows.sending import Purse
 from mip_cli.store.archive import paths
 from mip_cli.store.archive.blocks import BlockDamaged
 from mip_cli.store.archive.category import OpenCategory
 from tests.integration.grant_world import Killed, S, Until, World, granting_world
+from tests.integration.test_passport_life import PASSWORD
 
 
 @pytest.fixture(scope="module")
@@ -230,6 +232,17 @@ def test_open__a_receipt_that_calls_an_account_a_contract__is_refused(world: Wor
     access.read_bundle(bank.opened, signed(GranteeKind.ACCOUNT))
     with pytest.raises(UsageFault, match="and its key, not for"):
         access.read_bundle(bank.opened, signed(GranteeKind.CONTRACT))
+
+
+def test_verify__a_proof_for_an_account__only_where_the_caller_takes_one(world: World) -> None:
+    """What no contract states is taken from the file itself: a person has to judge that."""
+    card = grant.read_card(access.card(world.party("bank-proof").opened))
+    consent = grant_proof.prepare(world.settings, card, S)
+    keys = prove.Keys("holder", PASSWORD, world.photos.again)
+    shown = prove.prove(world.settings, consent, keys, S).file
+    assert verify.verify_on_chain(world.settings, shown, S, accounts=True).account
+    with pytest.raises(UsageFault, match="there is no contract"):
+        verify.verify_on_chain(world.settings, shown, S)
 
 
 def test_publish__a_contract_that_takes_anything__is_no_success(world: World) -> None:

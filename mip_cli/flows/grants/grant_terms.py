@@ -87,6 +87,11 @@ def prepare(settings: Settings, wish: Wish, progress: Progress) -> Consent:
         return Consent(wish, link.chain_id, grants_of(link).address)
 
 
+def stated_key(app: App) -> int:
+    """Return the key hash that a contract states for grants, as a number; 0 while it has none."""
+    return words(app.ask("grantee_key()"), 1)[0]
+
+
 def require_card(link: Connection, card: Card) -> None:
     """Raise unless the address on a card stands to key and purpose."""
     if card.chain_id != link.chain_id:
@@ -97,7 +102,7 @@ def require_card(link: Connection, card: Card) -> None:
     if not link.rpc.code(card.address):
         raise AppUntrusted(f"there is no contract at {card.address}, which the card names")
     try:
-        stated = words(app.ask("grantee_key()"), 1)[0]
+        stated = stated_key(app)
         purpose = app.purpose()
     except ChainRefusal:
         raise AppUntrusted(f"the contract {card.address} states no key for grants") from None

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import secrets
 
-from mip_cli.chain.abi import selector, words
+from mip_cli.chain.abi import selector
 from mip_cli.chain.app import App
 from mip_cli.chain.values import Call, Receipt
 from mip_cli.config import Settings
 from mip_cli.crypto.grant_card import Card, GranteeKind
 from mip_cli.errors import ChainRefusal, UsageFault, WrongChain
 from mip_cli.flows import connection
-from mip_cli.flows.connection import Connection
+from mip_cli.flows.grants.grant_terms import stated_key
 from mip_cli.flows.sending import Purse, sender_of
 from mip_cli.progress import Progress
 
@@ -38,19 +38,16 @@ def publish(settings: Settings, card: Card, purse: Purse, progress: Progress) ->
         act = f"grantee-key:{card.address}:{card.key_hash.hex()}:"
         open_entries = connection.journal(settings).pending(link.chain_id, purse.signer.address)
         begun = [e.intent.label for e in open_entries if e.intent.label.startswith(act)]
-        if not begun and _stated(link, card) == int.from_bytes(card.key_hash, "big"):
+        app, key = App(link.rpc, card.address), int.from_bytes(card.key_hash, "big")
+        if not begun and stated_key(app) == key:
             return None
         progress.step("stating the key")
         # a key may be stated again after another one was: each time is a transaction of its own
         label = begun[0] if begun else act + secrets.token_hex(8)
         sent = sender.send(label, Call(card.address, selector(SETTER) + card.key_hash), progress)
-        if _stated(link, card) != int.from_bytes(card.key_hash, "big"):
+        if stated_key(app) != key:
             raise ChainRefusal(
                 f"{card.address} took the transaction and states another key",
                 hint=f"its {SETTER} is not one that sets grantee_key()",
             )
         return sent
-
-
-def _stated(link: Connection, card: Card) -> int:
-    return words(App(link.rpc, card.address).ask("grantee_key()"), 1)[0]

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mip_cli.chain.recovery import Phase
-from mip_cli.chain.tx import final_after
 from mip_cli.chain.values import Receipt
 from mip_cli.config import Settings
 from mip_cli.errors import MipError, Negative, WrongChain
@@ -208,11 +207,7 @@ def _require_ready(where: Standing) -> None:
 
 def _require_final(link: Connection, request: int) -> None:
     """Raise ``Negative`` while a re-org may still undo the recovery."""
-    depth = final_after(link.chain_id)
-    if depth <= 1:
-        return
-    block = hex(max(0, link.rpc.block_number() - depth + 1))
-    if link.recovery.request(request, block).status.name != "EXECUTED":
+    if link.recovery.request(request, hex(link.final_block())).status.name != "EXECUTED":
         raise Negative(
             "the recovery was carried out a moment ago", hint="run this again in a minute"
         )

@@ -11,6 +11,7 @@ from mip_cli.chain.recovery import Phase
 from mip_cli.chain.registry import PassportStatus
 from mip_cli.chain.reverts import AppRefusal
 from mip_cli.errors import FaceMismatch, Negative, UsageFault, WrongSecret
+from mip_cli.flows import connection
 from mip_cli.flows.guardian import guardian_answers
 from mip_cli.flows.passport import enroll, revoke
 from mip_cli.flows.recovery import backup as backups
@@ -52,6 +53,25 @@ def test_recover__device_lost__comes_back_as_the_same(world: World, tmp_path: Pa
         world.vote(device, new_keys(world))
     with pytest.raises(UsageFault, match="does not hold"):
         world.vote(world.holder, holder_keys(world))
+
+
+def test_finish__writes_no_key_file_before_the_recovery_is_final(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A local chain needs one block; here three, as on others."""
+    device = world.machine("new device")
+    begun = world.start(device, world.backup(tmp_path / "backup.mip"), world.locator())
+    world.go_on(device, world.answers(begun.ask), old_password=PASSWORD)
+    world.later(2 * DAY)
+    key_file = device.data_dir / "passports" / "me.mip"
+    monkeypatch.setattr(connection, "final_after", lambda _: 3)
+    for _ in range(2):
+        with pytest.raises(Negative, match="carried out a moment ago"):
+            world.finish(device)
+        assert not key_file.exists()
+        world.later(1)
+    assert world.finish(device).receipt is None
+    assert key_file.exists()
 
 
 def test_recover__killed_between_its_files__goes_on(world: World, tmp_path: Path) -> None:
