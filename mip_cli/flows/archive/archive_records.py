@@ -291,7 +291,7 @@ def _source(
     """Give size and reader of a regular file, or of a pipe's content held in memory."""
     if path is None:
         if stdin is None:
-            raise UsageFault("nothing was given to put")
+            raise UsageFault("nothing was given to put", hint="name a file, or - for stdin")
         data = memoryview(stdin(MAX_STDIN + 1))
         if len(data) > MAX_STDIN:
             raise FileInvalid(f"more than {MAX_STDIN} bytes come from the pipe", hint="use a file")

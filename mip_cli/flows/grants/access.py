@@ -173,7 +173,9 @@ def fetch(
     """
     bundle = read_bundle(grantee, data)
     if bundle.view is None:
-        raise UsageFault("a bundle of level 0 has no blocks")
+        raise UsageFault(
+            "a bundle of level 0 has no blocks", hint="it is a proof: open it with mip access open"
+        )
     progress.step("fetching blocks")
     with (
         access_source.blocks(source, bundle.view, progress) as store,
@@ -203,7 +205,7 @@ def open_bundle(
     if output.exists() or output.is_symlink():
         raise UsageFault(f"{output} exists", hint="name a folder that does not exist yet")
     if not output.absolute().parent.is_dir():
-        raise UsageFault(f"there is no folder {output.absolute().parent}")
+        raise UsageFault(f"there is no folder {output.absolute().parent}", hint="make it first")
     bundle = read_bundle(grantee, data)
     key = None if bundle.view is None else _key(grantee, bundle)
     accesses = Accesses(settings.data_dir, grantee.name)
@@ -236,7 +238,11 @@ def read_bundle(grantee: Opened, data: bytes) -> Bundle:
     # the kind decides what a proof in it is held against: it is the card's, not the holder's word
     told = (r.grantee, r.grantee_kind, r.key_hash, r.chain_id)
     if told != (own.address, own.kind, own.key_hash, own.chain_id):
-        raise UsageFault(f"the bundle is for {r.grantee} and its key, not for {grantee.name}")
+        raise UsageFault(
+            f"the bundle is for {r.grantee} and its key, not for {grantee.name}",
+            hint="name another of your grantees with --grantee, or ask the holder to grant to the "
+            "card of this one",
+        )
     return bundle
 
 
@@ -265,7 +271,10 @@ def _key(grantee: Opened, bundle: Bundle) -> bytes:
     try:
         return grant_bundle.open_key(bundle, grantee.content.keys)
     except NotAuthentic:
-        raise WrongSecret("the key in the bundle was not sealed to this grantee") from None
+        raise WrongSecret(
+            "the key in the bundle was not sealed to this grantee",
+            hint="ask the holder for a new bundle: mip grant refresh",
+        ) from None
 
 
 @contextmanager

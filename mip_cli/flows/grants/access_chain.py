@@ -27,7 +27,10 @@ def require_granted(link: Connection, bundle: Bundle, *, paid: bool = False) -> 
     """
     r, grants = bundle.receipt, grant_terms.grants_of(link)
     if (r.chain_id, r.contract) != (link.chain_id, grants.address):
-        raise WrongChain(f"the grant was given on chain {r.chain_id} at {r.contract}")
+        raise WrongChain(
+            f"the grant was given on chain {r.chain_id} at {r.contract}",
+            hint="name a node of that chain with --rpc-url",
+        )
     state = grants.grant_of(r.pseudonym, r.category)
     judged = replace(state, uses_left=max(1, state.uses_left)) if paid else state
     fault = judged.fault(r.grantee, r.level, link.epochs.epoch_of(r.pseudonym), int(link.clock()))

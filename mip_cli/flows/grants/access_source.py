@@ -45,7 +45,10 @@ def blocks(source: Source, view: Link, progress: Progress) -> Iterator[BlockStor
     held = SqliteStore(None, "sqlite")
     try:
         if _restore(Path(str(source.car)), held, progress) != view:
-            raise UsageFault(f"{source.car} belongs to another bundle")
+            raise UsageFault(
+                f"{source.car} belongs to another bundle",
+                hint="take the file that was written with this bundle, or name a store",
+            )
         yield held
     finally:
         held.close()
@@ -56,7 +59,10 @@ def _named(name: str) -> Iterator[BlockStore]:
     where = stores.absolute(name, Path.cwd())
     kind, _, rest = where.partition(":")
     if kind in ("sqlite", "folder") and not (rest and Path(rest).exists()):
-        raise UsageFault(f"there are no blocks in {name}")
+        raise UsageFault(
+            f"there are no blocks in {name}",
+            hint="ask the holder where they are, or for a CAR file of them",
+        )
     store = stores.open_store(where, Path.cwd())
     try:
         yield store

@@ -197,9 +197,15 @@ def refresh(
             record = replace(record, state=GrantState.GRANTED)
             archive.keep_grant(record)
         if not record.live:
-            raise Negative(f"the grant {name} has ended ({record.ended})")
+            raise Negative(
+                f"the grant {name} has ended ({record.ended})",
+                hint="give a new one with mip grant issue",
+            )
         if (proof is None) != (record.receipt.level > 0):
-            raise UsageFault("a bundle of level 0 has a proof, and no other has")
+            raise UsageFault(
+                "a bundle of level 0 has a proof, and no other has",
+                hint="for level 0 add --proof FILE; leave it out for any other",
+            )
         grant_terms.require_card(run.holding.link, record.card)
         archive.renew_view(record, rebuild=True)
         progress.step("making what the grantee can read")
@@ -250,6 +256,8 @@ def _bundle(run: GrantRun, record: GrantRecord, proof: str | None) -> bytes:
 
 def _write_car(run: GrantRun, record: GrantRecord, path: Path, progress: Progress) -> None:
     if record.view is None:
-        raise UsageFault("a grant of level 0 has no blocks")
+        raise UsageFault(
+            "a grant of level 0 has no blocks", hint="leave --car out: the bundle holds the proof"
+        )
     with files.atomic_stream(path, mode=public_file_mode(), overwrite=True) as write:
         car.export(run.session.archive.store, record.view, write, progress)

@@ -42,7 +42,10 @@ def send(settings: Settings, data: bytes, purse: Purse, progress: Progress) -> R
     with connection.connect(settings) as link:
         grants: PermissionGrants = grant_terms.grants_of(link)
         if (relay.chain_id, relay.contract) != (link.chain_id, grants.address):
-            raise WrongChain(f"it is for chain {relay.chain_id} and {relay.contract}")
+            raise WrongChain(
+                f"it is for chain {relay.chain_id} and {relay.contract}",
+                hint="name a node of that chain with --rpc-url",
+            )
         progress.step("sending it")
         label = f"relay:{relay.contract}:{hashlib.sha256(relay.data).hexdigest()}"
         call = Call(relay.contract, relay.data)

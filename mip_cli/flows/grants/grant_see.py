@@ -94,7 +94,8 @@ def check(settings: Settings, receipt: ConsentReceipt, progress: Progress) -> St
         grants = grant_terms.grants_of(link)
         if (receipt.chain_id, receipt.contract) != (link.chain_id, grants.address):
             raise WrongChain(
-                f"the grant was given on chain {receipt.chain_id} at {receipt.contract}"
+                f"the grant was given on chain {receipt.chain_id} at {receipt.contract}",
+                hint="name a node of that chain with --rpc-url",
             )
         state = grants.grant_of(receipt.pseudonym, receipt.category)
         fault = _fault(link, state, receipt)

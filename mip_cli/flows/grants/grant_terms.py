@@ -95,7 +95,10 @@ def stated_key(app: App) -> int:
 def require_card(link: Connection, card: Card) -> None:
     """Raise unless the address on a card stands to key and purpose."""
     if card.chain_id != link.chain_id:
-        raise WrongChain(f"the card is for chain {card.chain_id}, this is {link.chain_id}")
+        raise WrongChain(
+            f"the card is for chain {card.chain_id}, this is {link.chain_id}",
+            hint="name a node of that chain with --rpc-url",
+        )
     if card.kind is GranteeKind.ACCOUNT:
         return  # ``read_card`` has checked the signature
     app = App(link.rpc, card.address)
@@ -105,14 +108,20 @@ def require_card(link: Connection, card: Card) -> None:
         stated = stated_key(app)
         purpose = app.purpose()
     except ChainRefusal:
-        raise AppUntrusted(f"the contract {card.address} states no key for grants") from None
+        raise AppUntrusted(
+            f"the contract {card.address} states no key for grants",
+            hint="its owner has to state one: mip access publish",
+        ) from None
     if stated != int.from_bytes(card.key_hash, "big"):
         raise AppUntrusted(
             "the contract states another key than the card",
             hint="do not grant anything: whoever made the card may not be the grantee",
         )
     if purpose != card.purpose:
-        raise AppUntrusted("the contract states another purpose than the card")
+        raise AppUntrusted(
+            "the contract states another purpose than the card",
+            hint="ask the grantee for a card with the contract's own purpose",
+        )
 
 
 def grants_of(link: Connection) -> PermissionGrants:
@@ -143,9 +152,15 @@ def require_proof(card: Card, text: str) -> None:
     """Raise unless a proof is made for the grantee of a card; it is not verified here."""
     bound = bound_of(decode_proof(text))
     if (bound.chain_id, bound.app) != (card.chain_id, card.address):
-        raise UsageFault("the proof is for another app than the grantee")
+        raise UsageFault(
+            "the proof is for another app than the grantee",
+            hint="make one for it: mip prove --grantee CARD, or --app where it is a contract",
+        )
     if bound.purpose != card.purpose:
-        raise UsageFault("the proof is for another purpose than the grantee's")
+        raise UsageFault(
+            "the proof is for another purpose than the grantee's",
+            hint="make a new one with the card or the contract as it is now",
+        )
     if card.kind is GranteeKind.ACCOUNT and bound.payload != card.key_hash:
         raise UsageFault(
             "the proof is not bound to the grantee's key",

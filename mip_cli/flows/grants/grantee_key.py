@@ -33,7 +33,10 @@ def publish(settings: Settings, card: Card, purse: Purse, progress: Progress) ->
     progress.step("asking the contract")
     with connection.connect(settings) as link:
         if card.chain_id != link.chain_id:
-            raise WrongChain(f"the card is for chain {card.chain_id}, this is {link.chain_id}")
+            raise WrongChain(
+                f"the card is for chain {card.chain_id}, this is {link.chain_id}",
+                hint="name a node of that chain with --rpc-url",
+            )
         sender = sender_of(settings, link, purse)
         act = f"grantee-key:{card.address}:{card.key_hash.hex()}:"
         open_entries = connection.journal(settings).pending(link.chain_id, purse.signer.address)

@@ -106,7 +106,10 @@ def _documents(
             if held.document:
                 found.append((held, credential_file.decode(held.document)))
             elif only:
-                raise UsageFault(f"the issuer has not answered the request {identifier} yet")
+                raise UsageFault(
+                    f"the issuer has not answered the request {identifier} yet",
+                    hint="when the answer is there: mip kyc import FILE",
+                )
         except FileInvalid as error:
             if only:
                 raise
@@ -141,9 +144,15 @@ def _first(
 def _require_shows(name: str, found: Credential, part: PolicyText, place: Place) -> None:
     issuer, terms = found.issuer, found.terms
     if (issuer.chain_id, issuer.registry) != (place.chain_id, place.registry):
-        raise CredentialInvalid(f"the issuer of {name} stands in another registry")
+        raise CredentialInvalid(
+            f"the issuer of {name} stands in another registry",
+            hint="name a node of the issuer's chain with --rpc-url",
+        )
     if issuer.number not in part.policy.issuers:
-        raise PolicyUnmet(f"the policy does not accept the issuer of {name}, {issuer.number}")
+        raise PolicyUnmet(
+            f"the policy does not accept the issuer of {name}, {issuer.number}",
+            hint="mip kyc list shows your other credentials",
+        )
     if not terms.issued_on <= place.today <= terms.expires_on:
         raise CredentialInvalid(
             f"the credential {name} is not in force on {date_text(place.today)}: it is good from "
@@ -172,8 +181,12 @@ def _revocations(found: Credential, place: Place) -> QuadTree:
             "the registry has another key for the issuer by now", hint="ask it for a new credential"
         )
     if record.status is not IssuerStatus.ACTIVE:
-        raise CredentialInvalid("the credential's issuer is suspended")
+        raise CredentialInvalid(
+            "the credential's issuer is suspended", hint="wait for it, or use another credential"
+        )
     tree = place.lists.tree(found, record.revocation_root, record.version)
     if tree.leaf(found.terms.nonce):
-        raise CredentialInvalid("the credential was revoked by its issuer")
+        raise CredentialInvalid(
+            "the credential was revoked by its issuer", hint="ask the issuer why, or for a new one"
+        )
     return tree

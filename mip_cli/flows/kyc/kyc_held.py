@@ -105,13 +105,19 @@ def _require_issuer(settings: Settings, found: Credential, progress: Progress) -
         everyone = registry.everyone(link.deployment.block, progress)
     record = everyone.records.get(found.issuer.number)
     if record is None:
-        raise CredentialInvalid("the credential's issuer is not in the registry")
+        raise CredentialInvalid(
+            "the credential's issuer is not in the registry",
+            hint="is this the issuer's chain? Name a node of it with --rpc-url",
+        )
     if record.key != found.signed.key:
         raise CredentialInvalid(
-            "the credential is signed with another key than the registry has for its issuer"
+            "the credential is signed with another key than the registry has for its issuer",
+            hint="ask the issuer for a new one",
         )
     if record.status is not IssuerStatus.ACTIVE:
-        raise CredentialInvalid("the credential's issuer is suspended")
+        raise CredentialInvalid(
+            "the credential's issuer is suspended", hint="import it once the issuer is back"
+        )
     return True
 
 

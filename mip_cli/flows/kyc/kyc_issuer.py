@@ -95,6 +95,15 @@ def view(opened: Opened) -> IssuerView:
     )
 
 
+def home_of(opened: Opened) -> Home:
+    """Return where an issuer is registered; raise ``UsageFault`` for one that is not yet."""
+    if opened.content.home is None:
+        raise UsageFault(
+            f"the issuer {opened.name} is not registered", hint="run: mip kyc issuer register"
+        )
+    return opened.content.home
+
+
 def register(settings: Settings, opened: Opened, purse: Purse, progress: Progress) -> Opened:
     """Put an issuer into the registry, once; the paying account becomes its controller."""
     if opened.content.home is not None:
@@ -127,11 +136,7 @@ def issue(
     the origin at which its revocation list is served. Raises ``UsageFault`` before registration and
     for claims that the schema does not have.
     """
-    home = opened.content.home
-    if home is None:
-        raise UsageFault(
-            f"the issuer {opened.name} is not registered", hint="run: mip kyc issuer register"
-        )
+    home = home_of(opened)
     if not 1 <= days <= MAX_DAYS:
         raise UsageFault(f"a credential is good for 1 to {MAX_DAYS} days")
     try:
@@ -161,9 +166,7 @@ def revoke(
 
     May be run again after a crash, also without numbers: then it publishes what was noted.
     """
-    home = opened.content.home
-    if home is None:
-        raise UsageFault(f"the issuer {opened.name} is not registered")
+    home = home_of(opened)
     revoked = store.revoked_with(opened, nonces)
     if not purse.rehearse:
         opened = store.revoke(opened, nonces)  # durable before the root is public
@@ -191,9 +194,7 @@ def set_suspended(
     settings: Settings, opened: Opened, suspended: bool, purse: Purse, progress: Progress
 ) -> IssuerRecord:
     """Suspend an issuer, so that no credential of it can be shown, or put it back."""
-    home = opened.content.home
-    if home is None:
-        raise UsageFault(f"the issuer {opened.name} is not registered")
+    home = home_of(opened)
     with connection.connect(settings) as link:
         registry, record = own_record(link, home)
         wanted = IssuerStatus.SUSPENDED if suspended else IssuerStatus.ACTIVE
@@ -224,6 +225,7 @@ def place_of(link: Connection, home: Home) -> IssuerRegistry:
     if (home.chain_id, home.registry) != (link.chain_id, registry.address):
         raise WrongChain(
             f"the issuer stands on chain {home.chain_id} in the registry {home.registry}, "
-            f"this node serves chain {link.chain_id} with {registry.address}"
+            f"this node serves chain {link.chain_id} with {registry.address}",
+            hint="name a node of that chain with --rpc-url",
         )
     return registry

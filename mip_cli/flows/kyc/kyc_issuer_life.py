@@ -14,7 +14,7 @@ from mip_cli.flows.kyc import kyc_issuer
 from mip_cli.flows.sending import Purse, sender_of
 from mip_cli.progress import Progress
 from mip_cli.store import issuers as store
-from mip_cli.store.issuers import Home, Opened
+from mip_cli.store.issuers import Opened
 from mip_cli.units import Address
 
 
@@ -50,7 +50,7 @@ def propose(
     The key is durable before the registry hears of it. May be run again: a change that waits with
     the key drawn for it stays as it is. Raises ``ChainRefusal`` unless the payer is the controller.
     """
-    home = _home(opened)
+    home = kyc_issuer.home_of(opened)
     with connection.connect(settings) as link:
         registry, record = kyc_issuer.own_record(link, home)
         waiting, following = registry.change(home.number), opened.content.next_key
@@ -92,7 +92,7 @@ def cancel(
 
     The true controller's answer to a thief of the controller's account who announced a key.
     """
-    home = _home(opened)
+    home = kyc_issuer.home_of(opened)
     with connection.connect(settings) as link:
         registry, _ = kyc_issuer.own_record(link, home)
         waiting = registry.change(home.number)
@@ -114,7 +114,7 @@ def finish(
     Credentials under the old key end: they are issued anew. Anybody can carry it out on chain; then
     this takes note of it. Raises ``ChainRefusal`` before the 48 hours are over.
     """
-    home = _home(opened)
+    home = kyc_issuer.home_of(opened)
     following = opened.content.next_key
     with connection.connect(settings) as link:
         registry, record = kyc_issuer.own_record(link, home)
@@ -175,11 +175,3 @@ def _schema(document: bytes) -> Schema | None:
     except (ValueError, TypeError, KeyError):
         return None
     return found if found.document == document else None
-
-
-def _home(opened: Opened) -> Home:
-    if opened.content.home is None:
-        raise UsageFault(
-            f"the issuer {opened.name} is not registered", hint="run: mip kyc issuer register"
-        )
-    return opened.content.home

@@ -143,7 +143,10 @@ def send(
     progress.step("sending the proof to the app")
     with connection.connect(settings) as link:
         if (bound.chain_id, bound.registry) != (link.chain_id, link.registry.address):
-            raise WrongChain(f"the proof is for chain {bound.chain_id}")
+            raise WrongChain(
+                f"the proof is for chain {bound.chain_id}",
+                hint="name a node of that chain with --rpc-url",
+            )
         call = policy_call(bound.app, invocation, file.presentation)
         journal = connection.journal(settings)
         sender = Sender(link.rpc, payer, journal, link.chain_id, fee_cap=fee_cap)

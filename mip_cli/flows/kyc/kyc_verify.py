@@ -68,7 +68,10 @@ def verify_on_chain(
             raise ProofInvalid("the app states another purpose than the proof was made for")
         app = PolicyApp(link.rpc, bound.app)
         if app.policy() != policy.commitment:
-            raise ProofInvalid("the app asks for another policy than the proof was made for")
+            raise ProofInvalid(
+                "the app asks for another policy than the proof was made for",
+                hint="prove the app's own policy; mip kyc policy shows what a file says",
+            )
         if app.gate() != gate.address:
             raise ProofInvalid("the app asks another gate than the proof was made for")
         require_accepted(link, gate, file)
@@ -110,7 +113,10 @@ def _check(
         raise ProofInvalid(f"the proof is of another circuit than {circuit}")
     checked = load_key(settings, circuit)
     if checked.key_hash != bound.verifying_key:
-        raise ProofInvalid("the proof was made for another verifying key")
+        raise ProofInvalid(
+            "the proof was made for another verifying key",
+            hint="holder and verifier need the same release of mip",
+        )
     if checked.development and bound.chain_id not in LOCAL_CHAIN_IDS:
         raise ProofInvalid(
             f"the proof claims chain {bound.chain_id} with development keys, which anyone can forge"
@@ -126,7 +132,10 @@ def _check(
         "--offline",
     )
     if not 0 <= day_of(now) - file.day <= 1:
-        raise ProofInvalid("the proof was made for another day than today or yesterday")
+        raise ProofInvalid(
+            "the proof was made for another day than today or yesterday",
+            hint="ask for a fresh one; if it is fresh, check this machine's clock",
+        )
     return checked.development, left
 
 

@@ -120,10 +120,7 @@ def prepare(
 
     Raises ``UsageFault`` before registration and for claims that the schema does not have.
     """
-    if opened.content.home is None:
-        raise UsageFault(
-            f"the issuer {opened.name} is not registered", hint="run: mip kyc issuer register"
-        )
+    kyc_issuer.home_of(opened)
     if not 1 <= days <= kyc_issuer.MAX_DAYS or not 1 <= hours <= MAX_HOURS:
         raise UsageFault(
             f"a credential is good for 1 to {kyc_issuer.MAX_DAYS} days, "
@@ -187,11 +184,7 @@ class Desk:
     def __init__(
         self, settings: Settings, opened: Opened, *, clock: Clock = time.time, rng: Rng = system_rng
     ) -> None:
-        home = opened.content.home
-        if home is None:
-            raise UsageFault(
-                f"the issuer {opened.name} is not registered", hint="run: mip kyc issuer register"
-            )
+        home = kyc_issuer.home_of(opened)
         self._opened = opened
         self._home = home
         self._data_dir = settings.data_dir

@@ -162,7 +162,10 @@ def bound_payload(ask: Ask) -> bytes:
     if not MIN_VALIDITY <= ask.validity <= MAX_DEADLINE:
         raise UsageFault(f"a proof is valid for {MIN_VALIDITY} to {MAX_DEADLINE} seconds")
     if (ask.call is None) == (ask.payload is None):
-        raise UsageFault("a proof is bound to a call or to a payload, one of the two")
+        raise UsageFault(
+            "a proof is bound to a call or to a payload, one of the two",
+            hint="add --call 'name(types)', or --payload of 64 hex digits",
+        )
     payload = ask.payload
     if ask.call is not None:
         require_storable(ask.call)

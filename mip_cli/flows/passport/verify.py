@@ -136,7 +136,10 @@ def verify_on_chain(
             raise ProofInvalid("the app states another purpose than the proof was made for")
         tree = connection.tree(settings, link, progress)
         if connection.earlier_tree(settings, link, tree, file.root) is None:
-            raise ProofInvalid("the proof is about a root that the registry never had")
+            raise ProofInvalid(
+                "the proof is about a root that the registry never had",
+                hint="it is false, or of another chain of the same number",
+            )
         answer = link.registry.check(
             file.app, file.purpose, file.payload, asked.level, file.presentation
         )
@@ -175,7 +178,10 @@ def send(
     progress.step("sending the proof to the app")
     with connection.connect(settings) as link:
         if (file.chain_id, file.registry) != (link.chain_id, link.registry.address):
-            raise WrongChain(f"the proof is for chain {file.chain_id}")
+            raise WrongChain(
+                f"the proof is for chain {file.chain_id}",
+                hint="name a node of that chain with --rpc-url",
+            )
         invocation = parse_invocation(file.call.signature, file.call.arguments)
         call = App(link.rpc, file.app).call(invocation, file.presentation)
         journal = connection.journal(settings)
