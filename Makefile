@@ -56,11 +56,11 @@ PYTEST := $(BIN)/pytest -q -p no:ape_test -p no:boa_test
 
 .PHONY: test-fast test-laws test-circuits test-contracts test-symbolic test-ape test-integration test-e2e
 test-fast:
-	$(PYTEST) --hypothesis-profile=quick -k "not killed" tests/unit tests/property
-# the same laws on all their examples, and kills at every write
+	$(PYTEST) --hypothesis-profile=quick -m "not thorough" -k "not killed" tests/unit tests/property
+# the same laws on all their examples, what takes its time, and kills at every write
 test-laws:
 	$(PYTEST) tests/property
-	$(PYTEST) -m hypothesis tests/unit
+	$(PYTEST) -m "hypothesis or thorough" -k "not killed" tests/unit
 	$(PYTEST) -k killed tests/unit
 test-circuits:
 	$(PYTEST) tests/circuits

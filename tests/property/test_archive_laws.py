@@ -75,6 +75,7 @@ def test_buckets__tell_little_and_cost_little(size: int) -> None:
     assert padding.padme(padded) == padded
 
 
+@pytest.mark.thorough
 @given(KEYS, KEYS, st.integers(1, 2**40), st.integers(0, 5000), st.text(min_size=1, max_size=20))
 def test_chunk__opens_at_its_place_alone(
     key: bytes, tag: bytes, version: int, size: int, path: str
@@ -135,6 +136,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.thorough
 @given(KEYS, VALUES, st.lists(CIDS, max_size=5))
 def test_node__opens_at_its_place_alone(key: bytes, value: object, links: list[cids.Link]) -> None:
     place = Place("list", b"t" * 32, 1, 7)

@@ -22,6 +22,7 @@ _PIXELS = np.random.default_rng(3).integers(0, 255, (24, 32, 3), dtype=np.uint8)
 FILES = [cv2.imencode(f".{kind}", _PIXELS)[1].tobytes() for kind in ("jpeg", "png", "webp", "bmp")]
 
 
+@pytest.mark.thorough
 @given(templates, templates)
 def test_distance__is_symmetric_and_zero_on_itself(a: FaceTemplate, b: FaceTemplate) -> None:
     assert compare(a, b).distance == compare(b, a).distance
@@ -61,6 +62,7 @@ def test_packed_integers__invert_the_encoding(values: list[int]) -> None:
         packed_integers(data[:-1] if data[-2:-1] else b"\x01")
 
 
+@pytest.mark.thorough
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))
 def test_float_pairs__give_the_float_back(value: float) -> None:
     mantissa, exponent = np.frexp(np.float64(value))

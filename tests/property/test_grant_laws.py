@@ -91,6 +91,7 @@ def bundle(kem: Kem, key: bytes, **changed: object) -> Bundle:
     return grant_bundle.seal(bare, key, to.public_key, signer)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kem", list(Kem))
 @given(key=BYTES32, number=NUMBERS, epoch=NUMBERS, store=st.none() | st.just("ipfs:http://x:1"))
 @settings(max_examples=20)

@@ -58,6 +58,7 @@ def test_from_document__undoes_to_document(state):
     assert guardian_codec.from_document(document) == state
 
 
+@pytest.mark.thorough
 @given(records())
 @examples(40)
 def test_leaves__puts_each_guardian_in_his_place(record):

@@ -66,6 +66,7 @@ people_secrets = st.binary(min_size=32, max_size=32).map(PeopleSecret)
 passwords = st.binary(min_size=1, max_size=64)
 
 
+@pytest.mark.thorough
 @given(passport_secrets)
 @examples(60)
 def test_decode__undoes_encode(secrets):
@@ -90,6 +91,7 @@ def open_by(path: Path, kinds: set[Kind], password: bytes, people: PeopleSecret)
     return keyfile.open_with(path, envelope, shares)
 
 
+@pytest.mark.thorough
 @given(passport_secrets, passwords, passwords, people_secrets, st.sets(st.sampled_from(Kind)))
 @examples(40)
 def test_open__undoes_create_and_update(secrets, password, other, people, kinds):
@@ -110,6 +112,7 @@ def test_open__undoes_create_and_update(secrets, password, other, people, kinds)
                 open_by(path, kinds, other, people)
 
 
+@pytest.mark.thorough
 @given(
     passport_secrets,
     people_secrets,

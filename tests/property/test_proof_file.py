@@ -78,6 +78,7 @@ def test_decode__one_byte_changed__is_refused_or_says_something_else(at: int, by
     assert same == (json.loads(changed) == json.loads(SAMPLE))
 
 
+@pytest.mark.thorough
 @given(files, files)
 def test_signals__of_another_statement__differ(one: ProofFile, other: ProofFile) -> None:
     """Root and level share a signal; every other bound value has its own way into them."""

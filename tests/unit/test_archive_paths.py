@@ -34,6 +34,7 @@ BESIDE = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("first", "second", "named"), BESIDE)
 def test_put__beside_what_it_cannot_lie_beside__is_refused(
     kept: Kept, first: str, second: str, named: str
@@ -50,6 +51,7 @@ def test_put__beside_what_it_cannot_lie_beside__is_refused(
     kept.audit()
 
 
+@pytest.mark.thorough
 def test_put__one_commit__is_held_together(kept: Kept) -> None:
     """Many records that come together: all or none."""
     kept.put("other", "first", b"1")

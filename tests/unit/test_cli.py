@@ -61,6 +61,7 @@ def test_version(capsys):
     assert capsys.readouterr().out == f"mip {__version__}\n"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 def test_table__each_command_loads_and_ends_its_help_with_an_example(entry):
     module, _, attribute = entry.target.partition(":")

@@ -82,6 +82,7 @@ def test_curve__laws_of_a_group() -> None:
     assert not curve.is_on_curve((a[0] + R, a[1]))
 
 
+@pytest.mark.thorough
 def test_signature__holds_for_its_digest_and_key_alone() -> None:
     key, other = signing_key(), signing_key(2)
     public, digest = key.public, 12345
@@ -377,6 +378,7 @@ def test_vectors__of_the_curve() -> None:
         assert curve.multiply(curve.BASE8, int(case["scalar"])) == point
 
 
+@pytest.mark.thorough
 def test_vectors__of_a_credential() -> None:
     case = vectors()["credential"]
     own = credentials.subject(int(case["secret"]), case["anchor"], int(case["blinding"]))

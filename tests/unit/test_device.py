@@ -144,6 +144,7 @@ def test_system_keyring__no_session_bus(monkeypatch):
     assert ring.set("name", "value") is False
 
 
+@pytest.mark.thorough
 def test_system_keyring__a_bus_that_never_answers_holds_nobody_up(monkeypatch, tmp_path):
     with socket.socket(socket.AF_UNIX) as bus:
         bus.bind(str(tmp_path / "bus"))
@@ -219,6 +220,7 @@ def test_attempts__durable_before_the_photo_is_compared(tmp_path):
         counter(tmp_path).require_open(NOW)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("field", ["failed", "last", "mac", "format", "noise"])
 def test_attempts__altered__closed(tmp_path, field):
     counter(tmp_path).begin(NOW)
@@ -269,6 +271,7 @@ def test_forget__nothing_counted(tmp_path):
     assert counter(tmp_path).require_open(time.time()) == LIMIT - 1
 
 
+@pytest.mark.thorough
 def test_doctor__says_where_the_device_secret_lies(tmp_path):
     # the machine code of the circuits stays where every run finds it: it takes seconds to make
     settings = replace(load_settings(), data_dir=tmp_path / "data")
@@ -307,6 +310,7 @@ def test_system_keyring__keeps_and_gives_back(tmp_path, service):
     assert device.find(tmp_path, secret.name, keyring.SystemKeyring()) == secret
 
 
+@pytest.mark.thorough
 def test_system_keyring__locked__asks_nobody(tmp_path, service):
     """No password window: neither ``Unlock`` nor ``Prompt`` is ever called."""
     secret = device.ensure(tmp_path, keyring.SystemKeyring())

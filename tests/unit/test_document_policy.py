@@ -104,6 +104,7 @@ def test_wallet__keeps_the_opening_sealed(tmp_path: Path) -> None:
     assert "redacted" in repr(OPENING)
 
 
+@pytest.mark.thorough
 def test_opening__must_be_that_of_the_claim() -> None:
     hashed = document_hash(OPENING.template, OPENING.salt, OPENING.spec_id)
     values = {"document_face": face_text(hashed)}

@@ -121,6 +121,7 @@ def test_read__of_nothing__refused(tmp_path: Path) -> None:
         read_image_bytes(Path("a\0b"))
 
 
+@pytest.mark.thorough
 def test_read__stops_beyond_the_limit(tmp_path: Path) -> None:
     with (tmp_path / "sparse").open("wb") as file:
         file.truncate(1 << 40)

@@ -26,6 +26,7 @@ def signed(**changed: object) -> grant_card.Card:
     return replace(bare, signature=ACCOUNT.sign_digest(bare.digest))
 
 
+@pytest.mark.thorough
 def test_signer_of__by_the_contracts_rules() -> None:
     digest = b"\x22" * 32
     good = ACCOUNT.sign_digest(digest)

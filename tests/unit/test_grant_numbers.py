@@ -49,6 +49,7 @@ def amounts(found: Any) -> Any:
     return found["members"].get("amount")
 
 
+@pytest.mark.thorough
 def test_level_1__whole_cells_alone(kept: Kept) -> None:
     put_records(kept, range(CELL - 1))
     assert told(kept) == NOTHING
@@ -99,6 +100,7 @@ def total(found: Cells) -> float:
     return sum(json.loads(body)["amount"] for some in found.values() for _, body in some)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("change", [add, erase, replace, swap])
 @pytest.mark.parametrize("count", [8, 14, 15, 16, 23])
 def test_difference__around_one_record__is_of_whole_cells(
@@ -121,6 +123,7 @@ def test_difference__around_one_record__is_of_whole_cells(
         assert before == after
 
 
+@pytest.mark.thorough
 def test_cells__of_all_bundles__are_disjoint_and_never_change(kept: Kept) -> None:
     """A long life of one category: whatever all its bundles tell is made of the same few sums."""
     put_records(kept, range(20))
@@ -178,6 +181,7 @@ def test_cell__many_values_of_few_records__are_left_out() -> None:
 NUMBERS = st.floats(-1e9, 1e9, allow_nan=False) | st.integers(-5000, 5000)
 
 
+@pytest.mark.thorough
 @given(st.lists(NUMBERS, min_size=8, max_size=8))
 @example([0.0] * 7 + [1.4])  # its float is a little less than 14 tenths
 @example([-2.3] + [0.0] * 7)

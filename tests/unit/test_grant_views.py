@@ -42,6 +42,7 @@ def numbers(found: dict[str, bytes]) -> list[int]:
     return sorted(json.loads(body)["amount"] for body in found.values())
 
 
+@pytest.mark.thorough
 def test_level_3__whole_records(kept: Kept) -> None:
     kept.put("finance", "scan.png", b"picture", "image/png")
     grant(kept, record("clinic", 3))
@@ -76,6 +77,7 @@ def test_level_2__two_grantees_see_nothing_in_common(kept: Kept) -> None:
     assert key_of(kept, "one") != key_of(kept, "two")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("field", ["grant", "category", "epoch", "number"])
 def test_view__serves_in_no_other_place(kept: Kept, field: str) -> None:
     grant(kept, record("bank", 2))
@@ -124,6 +126,7 @@ def test_put__leaves_a_view_as_it_was_until_it_is_renewed(kept: Kept) -> None:
     swept(kept)
 
 
+@pytest.mark.thorough
 def test_erase__is_in_no_view_any_more(kept: Kept) -> None:
     grant(kept, record("bank", 2, 1), record("clinic", 3, 2))
     before = {name: (bundle_of(kept, name), key_of(kept, name)) for name in ("bank", "clinic")}
@@ -144,6 +147,7 @@ def swept(kept: Kept) -> None:
     assert reachable == kept.names()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("level", [2, 3])
 @pytest.mark.parametrize("eager", [False, True])
 def test_revoke__changes_keys_of_all_other_views(kept: Kept, level: int, eager: bool) -> None:
@@ -204,6 +208,7 @@ def test_eager__every_old_block_of_the_category_is_gone(kept: Kept) -> None:
     assert [one for one in about if one is not None and one["category"] == "finance"] == []
 
 
+@pytest.mark.thorough
 def test_eager__large_files_too(kept: Kept) -> None:
     content = bytes(range(256)) * 4096
     kept.put("finance", "large.bin", content)
@@ -330,6 +335,7 @@ def with_credentials(kept: Kept, *names: str) -> None:
         archive.commit()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("level", [3, 2, 1])
 @pytest.mark.parametrize("first", [False, True])
 def test_credentials__are_in_no_view(kept: Kept, level: int, first: bool) -> None:

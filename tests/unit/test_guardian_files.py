@@ -96,6 +96,7 @@ def test_decode__gives_what_was_encoded(name: str) -> None:
     assert data.isascii()
 
 
+@pytest.mark.thorough
 @every
 def test_decode__a_changed_byte__is_refused(name: str) -> None:
     form, value = DOCUMENTS[name]
@@ -289,6 +290,7 @@ def test_share_digest__is_bound_to_the_number() -> None:
     assert files.share_digest(0, SHARE) != files.share_digest(1, SHARE)
 
 
+@pytest.mark.thorough
 def test_check_words__follow_from_every_byte() -> None:
     data = ASK.encode(ask())
     words = check_words(data)
@@ -297,6 +299,7 @@ def test_check_words__follow_from_every_byte() -> None:
     assert [len(word) for word in words.split()] == [4] * 5
 
 
+@pytest.mark.thorough
 def test_labels_and_reprs__show_no_share() -> None:
     shown = repr(part()) + repr(answer()) + PART.encode(part()).decode()
     assert SHARE.hex() not in shown

@@ -55,6 +55,7 @@ def test_path__has_the_operands_in_their_order(witness: ApprovalWitness) -> None
     assert (right[1], right[2]) == (node[0], node[1])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("position", range(16))
 def test_approval__from_each_place(witness: ApprovalWitness, position: int) -> None:
     found = replace(

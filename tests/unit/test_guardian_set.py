@@ -52,6 +52,7 @@ def test_commitment__is_the_hash_of_root_thresholds_and_salt(guardians: Guardian
     assert guardians.commitment == poseidon(TAG_GUARDIAN_SET, guardians.root, 2 + 256 * 3, 7)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("position", range(16))
 def test_guardian__finds_the_commitment_from_his_place(
     guardians: GuardianSet, position: int

@@ -53,6 +53,7 @@ def test_worth__needs_set_and_people_secret() -> None:
     assert worth(guardian, part, stolen) is PartState.FOREIGN
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("other", "found"), [(0, PartState.WAITING), (1, PartState.FOREIGN)])
 def test_worth__of_a_set_that_waits__needs_both(other: int, found: PartState) -> None:
     guardian, part, state = kept()

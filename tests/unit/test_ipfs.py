@@ -130,6 +130,7 @@ def served() -> Iterator[Served]:
     server.server_close()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("version", [KUBO, JS_IPFS])
 def test_put_and_get__both_dialects(served: Served, version: dict[str, str]) -> None:
     served.node.version = version
@@ -271,6 +272,7 @@ def test_get__reads_no_more_than_a_block(served: Served, head: bytes) -> None:
     assert sent < 64 << 20, "the rest fits into the buffers of two sockets"
 
 
+@pytest.mark.thorough
 def test_get__time_is_bounded(served: Served) -> None:
     served.node.blocks[CID] = BLOCK
     assert served.client(timeout=30).get(CID) == BLOCK

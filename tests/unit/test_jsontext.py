@@ -11,6 +11,7 @@ def test_parse__sound_document():
     assert jsontext.parse(b'{"a": [1, {"b": "[[[[ \\" ]"}]}') == {"a": [1, {"b": '[[[[ " ]'}]}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "data",
     [

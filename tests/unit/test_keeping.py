@@ -72,6 +72,7 @@ def test_path__is_what_the_protocol_says(holder: Holder) -> None:
     assert wallet.vault.path_of(held(1).id) == f"credentials/{told}.mip"
 
 
+@pytest.mark.thorough
 def test_any_two_kinds_of_key__open_both_places(holder: Holder) -> None:
     here = holder.keep(1)
     holder.begin()
@@ -136,6 +137,7 @@ def test_place__sealed_for_another_credential__is_refused(holder: Holder) -> Non
             vault.open(vault.seal(held(2), place), place, "it")
 
 
+@pytest.mark.thorough
 def test_move__takes_what_is_from_before_the_archive(holder: Holder) -> None:
     names = sorted(holder.keep(n) for n in (1, 2))
     wallet = keeping.wallet_of(holder.settings, holder.unlocked)
@@ -154,6 +156,7 @@ def test_move__takes_what_is_from_before_the_archive(holder: Holder) -> None:
     assert holder.archive(lambda a: len(a.log)) == acts
 
 
+@pytest.mark.thorough
 def test_keep__takes_along_what_waits(holder: Holder) -> None:
     first = holder.keep(1)
     holder.begin()
@@ -233,6 +236,7 @@ def test_put__in_the_place_of_a_credential__is_refused(holder: Holder) -> None:
     assert holder.archived() == {name: held(1)}
 
 
+@pytest.mark.thorough
 def test_remove__in_both_places(holder: Holder) -> None:
     first = holder.keep(1)
     holder.remove(first)

@@ -166,6 +166,7 @@ def test_archive__in_use__keeps_nobody_waiting_for_ever(
     assert holder.move().credentials == (held(1).id,)
 
 
+@pytest.mark.thorough
 def test_rolled_back_archive__takes_nothing_from_the_sealed_store(holder: Holder) -> None:
     holder.begin()
     first = holder.keep(1)

@@ -39,6 +39,7 @@ def hkdf(key: bytes, label: bytes) -> bytes:
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=label).derive(key)
 
 
+@pytest.mark.thorough
 def test_vector__is_made_again_byte_for_byte(tmp_path):
     """All but the people slot, whose ephemeral key the library draws."""
     names = ("root_key", "blind", "password_nonce", "face_nonce", "payload_nonce")
@@ -61,6 +62,7 @@ def test_vector__is_made_again_byte_for_byte(tmp_path):
     assert str(guardian_commitment(people.people_key)) == VECTOR["guardian_commitment"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("pair", list(combinations(Kind, 2)))
 def test_vector__opens_with_each_pair(tmp_path, pair):
     path = tmp_path / "f"
@@ -164,6 +166,7 @@ def shares_by_the_specification(slots: list[dict[str, object]]) -> dict[int, byt
     return {0: first, 1: raw(held["share"]), 2: third}
 
 
+@pytest.mark.thorough
 def test_vector__opens_by_the_specification_alone():
     document = json.loads(VECTOR["file"])
     shares = shares_by_the_specification(document["slots"])

@@ -99,6 +99,7 @@ def test_damaged_credential__stops_none_of_the_others(cast: Cast, tmp_path: Path
     assert "cannot be read" in cast.refusal(ONE, cast.place()).message
 
 
+@pytest.mark.thorough
 def test_none_fits__tells_the_predicate_and_no_claim(cast: Cast) -> None:
     name = cast.give(MINOR | {"residence": "XA"})
     error = cast.refusal(ONE, cast.place())

@@ -41,6 +41,7 @@ def issued(city: Opened, subject: int = 12345) -> tuple[Opened, bytes]:
     return city, found.document
 
 
+@pytest.mark.thorough
 def test_issuer__is_found_again(tmp_path: Path, city: Opened) -> None:
     again = store.open_with_password(tmp_path, "city", PASSWORD)
     assert again.content == city.content
@@ -56,6 +57,7 @@ def test_issuer__is_found_again(tmp_path: Path, city: Opened) -> None:
     assert str(again.content.key.scalar) not in repr(again.content)
 
 
+@pytest.mark.thorough
 def test_numbers__are_never_given_twice(tmp_path: Path, city: Opened) -> None:
     city, first = store.take_nonces(city, 3)
     reopened = store.open_with_password(tmp_path, "city", PASSWORD)
@@ -66,6 +68,7 @@ def test_numbers__are_never_given_twice(tmp_path: Path, city: Opened) -> None:
         store.take_nonces(full, 2)
 
 
+@pytest.mark.thorough
 def test_revocations__are_kept_sorted(tmp_path: Path, city: Opened) -> None:
     city, _ = store.take_nonces(city, 300)
     city = store.revoke(city, (299, 5))
@@ -88,6 +91,7 @@ def test_issue__signs_what_the_file_says(city: Opened) -> None:
     assert credential_file.encode(found) == document
 
 
+@pytest.mark.thorough
 def test_issue__refuses(tmp_path: Path, city: Opened) -> None:
     asked = [(Request(1, 1), CLAIMS)]
     fresh = store.create(tmp_path, "new", "New", PASSWORD)

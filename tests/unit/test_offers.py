@@ -86,6 +86,7 @@ def fetch(desk: Desk, token: str, subject: int = 12345) -> bytes:
     return desk.credential(token, configuration_id(SCHEMA), subject, desk.nonce())
 
 
+@pytest.mark.thorough
 def test_offer__becomes_one_credential(city: City) -> None:
     made, desk = city.offer(), city.desk()
     assert [schema.id for schema in desk.schemas()] == [SCHEMA.id]
@@ -128,6 +129,7 @@ def test_code__used_twice_before_the_credential_was_signed__voids_the_token(city
     assert store.reread(city.opened).content.next_nonce == 0
 
 
+@pytest.mark.thorough
 def test_wrong_transaction_codes__end_an_offer(city: City) -> None:
     made, patient = city.offer(), city.offer()
     wrong = f"{(int(made.tx_code) + 1) % 10**8:08}"
@@ -142,6 +144,7 @@ def test_wrong_transaction_codes__end_an_offer(city: City) -> None:
     assert city.desk().token(code_of(patient), patient.tx_code)
 
 
+@pytest.mark.thorough
 def test_times__end_offers_tokens_and_nonces(city: City) -> None:
     late, made, desk = city.offer(), city.offer(), city.desk()
     token = desk.token(code_of(made), made.tx_code)
@@ -212,6 +215,7 @@ def test_number__is_durable_before_the_credential_leaves(
     assert credential_file.decode(fetch(city.desk(), token)).terms.nonce == 1
 
 
+@pytest.mark.thorough
 def test_desk__goes_on_when_the_operator_changes_the_file(city: City) -> None:
     made, desk = city.offer(), city.desk()
     other = store.open_with_password(city.settings.data_dir, "city", PASSWORD)
@@ -221,6 +225,7 @@ def test_desk__goes_on_when_the_operator_changes_the_file(city: City) -> None:
     assert credential_file.decode(fetch(desk, token)).terms.nonce == 1
 
 
+@pytest.mark.thorough
 def test_threads__sign_one_credential(city: City) -> None:
     made, desk = city.offer(), city.desk()
     token = desk.token(code_of(made), made.tx_code)
@@ -258,6 +263,7 @@ def test_files__are_sealed(city: City, tmp_path: Path) -> None:
     assert second.id == other.stem
 
 
+@pytest.mark.thorough
 def test_offer__refuses(city: City) -> None:
     with pytest.raises(UsageFault, match="1 to 720 hours"):
         city.offer(hours=721)

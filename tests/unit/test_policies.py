@@ -120,6 +120,7 @@ def test_commitment__of_any_other_policy_is_another() -> None:
         known.bind(b"")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("days", [0, 1, 7, 27, 28, 30, 31, 45, 90, 182, 365, 366])
 def test_days__never_longer_and_at_most_three_shorter(days: int) -> None:
     (found,) = (

@@ -112,6 +112,7 @@ def test_hostile_file__one_clear_error(mip: Run, tmp_path: Path, name: str) -> N
     assert len(done.stderr) < 400
 
 
+@pytest.mark.thorough
 def test_file__too_large_or_nested__refused(mip: Run, tmp_path: Path) -> None:
     (tmp_path / "policy.json").write_text(" " * (64 * 1024 + 1))
     assert "larger than" in mip("kyc", "policy", "policy.json").stderr

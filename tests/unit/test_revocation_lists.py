@@ -50,6 +50,7 @@ def credential(folder: Path, server: str) -> Credential:
     return credential_file.decode(issued.document)
 
 
+@pytest.mark.thorough
 def test_list__is_fetched_once_and_kept(tmp_path: Path, host: Host, cache: RevocationCache) -> None:
     card = credential(tmp_path, host.url)
 
@@ -89,6 +90,7 @@ def test_server__that_lies_or_lags__is_found_by_the_root(
     assert Lists((), cache, revocations.fetch).tree(card, ROOT, 1).root == ROOT
 
 
+@pytest.mark.thorough
 def test_server__that_answers_something_else(tmp_path: Path, host: Host) -> None:
     card = credential(tmp_path, host.url)
     good = REVOCATIONS.encode(LISTED)
@@ -116,6 +118,7 @@ def test_server__that_answers_something_else(tmp_path: Path, host: Host) -> None
             revocations.fetch(HOME, server)
 
 
+@pytest.mark.thorough
 def test_server__is_asked_once_for_one_proof(tmp_path: Path, host: Host) -> None:
     """A holder of many credentials of one issuer waits for a slow server once."""
     card, other = (credential(tmp_path / name, host.url) for name in ("one", "other"))
@@ -131,6 +134,7 @@ def test_server__is_asked_once_for_one_proof(tmp_path: Path, host: Host) -> None
     assert host.asked == [PATH, PATH]
 
 
+@pytest.mark.thorough
 def test_request__tells_nothing_of_who_asks(tmp_path: Path, host: Host) -> None:
     host.say(PATH, REVOCATIONS.encode(LISTED), Set_Cookie="who=7", ETag='"7"')
     for name in ("one", "other"):
@@ -147,6 +151,7 @@ def test_request__tells_nothing_of_who_asks(tmp_path: Path, host: Host) -> None:
     assert names == {"Host", "Accept", "Accept-Encoding", "Connection", "User-Agent"}
 
 
+@pytest.mark.thorough
 def test_nobody_is_asked__unless_the_holder_lets_it(tmp_path: Path, host: Host) -> None:
     host.say(PATH, REVOCATIONS.encode(LISTED))
     card = credential(tmp_path / "named", host.url)

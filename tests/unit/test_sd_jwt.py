@@ -277,6 +277,7 @@ def test_shape__is_refused(name: str) -> None:
     refused(signed(payload, *disclosures), words)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", [*HIDDEN, *RESERVED])
 def test_members__that_may_not_be_disclosed(name: str) -> None:
     part = (HIDDEN | RESERVED)[name]

@@ -82,6 +82,7 @@ def test_credential__is_marked_and_read_again() -> None:
     assert (again.terms.issued_on, again.terms.expires_on) == (20260228, 20270227)
 
 
+@pytest.mark.thorough
 def test_mark__cannot_be_left_out_or_faked() -> None:
     """The key decides; members of the file that say otherwise are refused."""
     document = credential_file.encode(made())

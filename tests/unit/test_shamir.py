@@ -77,6 +77,7 @@ def test_share_at__equals_the_reference_at_every_number():
         assert shamir.share_at(points, number) == reference._interpolate(raw, number)
 
 
+@pytest.mark.thorough
 def test_multiply__is_the_field_of_slip39_for_every_pair():
     for left in range(1, 256):
         for right in range(1, 256):

@@ -8,6 +8,7 @@ from html import unescape
 
 import cv2
 import numpy as np
+import pytest
 
 from mip_cli.chain.abi import checksum
 from mip_cli.crypto.cid import cid_of
@@ -60,6 +61,7 @@ def test_sheet__a_person_types_the_locator() -> None:
         assert parse_locator(unescape(box[1].replace("<br>", "\n"))) == locator
 
 
+@pytest.mark.thorough
 def test_sheet__loads_nothing_and_runs_nothing() -> None:
     page = render(SHEET).decode()
     assert "default-src 'none'" in page

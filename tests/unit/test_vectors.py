@@ -79,6 +79,7 @@ def test_poseidon2__gives_published_values(outputs: tuple[int, ...]) -> None:
     assert permute(list(range(len(outputs)))) == list(outputs)
 
 
+@pytest.mark.thorough
 def test_poseidon__gives_the_vectors() -> None:
     cases = vectors("poseidon")["cases"]
     assert {len(case["inputs"]) for case in cases} == set(range(1, 17))
@@ -160,6 +161,7 @@ def test_scope_and_message__give_the_vectors() -> None:
         assert message == int(case["message"]) < 2**248
 
 
+@pytest.mark.thorough
 def test_guardian__gives_the_vectors() -> None:
     document = vectors("guardian")
     assert document["depth"] == guardian_set.SET_DEPTH

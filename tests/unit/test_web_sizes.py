@@ -45,6 +45,7 @@ def test_policy__that_fits__travels() -> None:
     assert len(urlencode({"vp_token": token, "state": "s" * 22})) <= verifier.MAX_BODY
 
 
+@pytest.mark.thorough
 def test_policy__that_does_not__is_refused_before_anybody_is_asked() -> None:
     for size in (90, 120):
         found = policy(size)

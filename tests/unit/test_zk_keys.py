@@ -76,6 +76,7 @@ def test_key__words_put_imaginary_parts_first(key: VerifyingKey) -> None:
     assert len(words) == 2 + 3 * 4 + 2 * 2
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("delta", [1, -1])
 def test_key__gamma_equal_to_delta__reverts(key: VerifyingKey, delta: int) -> None:
     x, (y0, y1) = key.gamma2

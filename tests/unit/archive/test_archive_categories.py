@@ -11,6 +11,7 @@ from mip_cli.store.archive.categories import RecordInvalid
 from tests.unit.archive_support import Kept, reader
 
 
+@pytest.mark.thorough
 def test_record__obeys_the_schema_of_its_category(kept: Kept) -> None:
     with kept.open() as archive:
         good = b'{"kind": "blood group", "value": 4.5}'
@@ -88,6 +89,7 @@ def test_path__that_misleads__is_refused(kept: Kept, path: str) -> None:
             archive.put("other", path, "a/b", 1, reader(b"1"))
 
 
+@pytest.mark.thorough
 def test_categories__at_most_64(kept: Kept) -> None:
     with kept.open() as archive:
         for number in range(64):

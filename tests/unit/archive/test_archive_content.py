@@ -21,6 +21,7 @@ from tests.unit.archive_support import Kept, clock, filled, pattern, reader
 SIZES = (0, 1, 1023, 1024, 1025, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK, 9 * CHUNK + 5)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("size", SIZES)
 def test_content__comes_back(kept: Kept, size: int) -> None:
     kept.put("other", "dir/file.bin", pattern(size))
@@ -28,6 +29,7 @@ def test_content__comes_back(kept: Kept, size: int) -> None:
     assert kept.audit().size == size
 
 
+@pytest.mark.thorough
 def test_sizes__show_as_buckets_alone(kept: Kept) -> None:
     """A store cannot tell 9 chunks from 10, nor 20 bytes from 1,000."""
 
@@ -57,6 +59,7 @@ def test_replaced__versions_count_and_old_blocks_go(kept: Kept) -> None:
     assert kept.get("health", "x") == pattern(10)
 
 
+@pytest.mark.thorough
 def test_many_records__pages_and_nodes_grow(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every length around the edges of pages and of a tree of small fan-out."""
     monkeypatch.setattr(paged, "PAGE", 2)
@@ -87,6 +90,7 @@ def test_uncommitted__is_dropped(kept: Kept) -> None:
     assert kept.paths() == {"other": ["a"]}
 
 
+@pytest.mark.thorough
 def test_car__to_another_kind_of_store(kept: Kept, tmp_path: Path) -> None:
     filled(kept)
     path = tmp_path / "archive.car"
@@ -126,6 +130,7 @@ def peak_kib() -> int:
     return int(found[1])
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak as Linux counts it")
 def test_large_file__memory_is_bounded(kept: Kept) -> None:
     """96 MiB through an archive raise the peak by less than a quarter of that."""

@@ -67,6 +67,7 @@ def test_erase__epoch_key_of_the_category_alone_is_new(kept: Kept) -> None:
     assert after["finance"] == before["finance"]
 
 
+@pytest.mark.thorough
 def test_erase__whole_category(kept: Kept) -> None:
     for number in range(5):
         kept.put("social", f"{number}", b"x")

@@ -20,6 +20,7 @@ from mip_cli.store.archive.opening import open_archive
 from tests.unit.archive_support import Kept, filled, reader
 
 
+@pytest.mark.thorough
 def test_any_block__corrupt_or_missing_or_huge__is_told(kept: Kept) -> None:
     """One block at a time, of every kind there is; each time a bounded, clear refusal."""
     filled(kept)
@@ -46,6 +47,7 @@ def test_any_block__corrupt_or_missing_or_huge__is_told(kept: Kept) -> None:
     kept.audit()
 
 
+@pytest.mark.thorough
 def test_blocks__of_another_record__do_not_pass(kept: Kept) -> None:
     """The store answers with a true block under another's name."""
     kept.put("health", "a", b"1")
@@ -140,6 +142,7 @@ def test_sqlite__file_that_is_none__is_refused(tmp_path: Path) -> None:
     assert kept.paths() == {"health": ["a"]}
 
 
+@pytest.mark.thorough
 def test_archive__in_use__is_locked(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(files.lock.__wrapped__.__kwdefaults__, "patience", 0)
     kept.put("health", "a", b"1")

@@ -212,6 +212,7 @@ def test_load_signer__keystore_of_another_form__refused(tmp_path, change, reason
         load_signer(path, lambda: "x")
 
 
+@pytest.mark.thorough
 def test_load_signer__names_in_capitals_and_scrypt_as_usual(tmp_path) -> None:
     keystore = sealed_as("scrypt")
     keystore["Crypto"] = {name.upper(): part for name, part in keystore.pop("crypto").items()}

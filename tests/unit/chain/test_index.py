@@ -18,6 +18,7 @@ def index_of(count: int) -> TreeIndex:
     return TreeIndex(31337, REGISTRY, 3, 99, b"\x07" * 32, LeanTree(range(1, count + 1)))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 8, 13, 21])
 def test_earlier__every_earlier_tree_is_found(count: int) -> None:
     index = index_of(count)

@@ -122,6 +122,7 @@ def test_everyone__is_what_the_events_left(chain: Chain) -> None:
     assert found.records[0].key == key(9)
 
 
+@pytest.mark.thorough
 def test_everyone__with_another_root__is_not_believed(chain: Chain) -> None:
     chain.register(0)
     chain.root = issuer_leaf(key(0), 0)
@@ -149,6 +150,7 @@ def test_event__that_cannot_be__is_not_believed(chain: Chain, lie: Any) -> None:
         chain.everyone()
 
 
+@pytest.mark.thorough
 def test_name__that_is_no_text__stops_nobody(chain: Chain) -> None:
     chain.register(0, b"City")
     chain.register(1, b"\xff\xfe")
@@ -179,6 +181,7 @@ def test_root_of_this_minute__an_earlier_one_lasts(chain: Chain) -> None:
     assert found.tree_for([0, 1]) is found.tree
 
 
+@pytest.mark.thorough
 def test_root_of_an_earlier_minute__is_taken_as_it_is(chain: Chain) -> None:
     busy(chain, life=3600 - 60)
     assert chain.everyone().lasting is None

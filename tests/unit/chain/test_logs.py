@@ -98,6 +98,7 @@ def test_read_logs__a_node_that_refuses_one_block__is_an_error(node: Node) -> No
     assert len(chain.asked) < 20
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "change",
     [
@@ -135,6 +136,7 @@ def test_block_at__finds_the_first_that_is_not_older(chain: Chain) -> None:
     assert at(GENESIS + 12 * 200_000) == chain.height
 
 
+@pytest.mark.thorough
 def test_headers__a_missing_block__refused(chain: Chain) -> None:
     assert headers(chain.rpc, [5, 3, 5]).keys() == {3, 5}
     assert headers(chain.rpc, []) == {}

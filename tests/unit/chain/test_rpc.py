@@ -66,6 +66,7 @@ def test_call__garbage__is_one_clear_error(node: Node, body: bytes, message: str
         node.client().call("eth_chainId")
 
 
+@pytest.mark.thorough
 def test_call__deep_nesting__cannot_crash_the_interpreter(node: Node) -> None:
     import py_ecc.bn128  # noqa: F401 - it raises the recursion limit, so that deep JSON would
 
@@ -87,6 +88,7 @@ def test_call__a_huge_answer__is_cut_off(node: Node) -> None:
         node.client(max_response=1_000_000).call("eth_chainId")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("part", ["headers", "body"])
 def test_call__a_dripping_answer__ends_in_time(node: Node, part: str) -> None:
     def behave(handler: BaseHTTPRequestHandler, _: object) -> None:

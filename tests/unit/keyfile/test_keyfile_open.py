@@ -106,6 +106,7 @@ def test_create__keeps_an_existing_passport(path, created):
     assert open_cheap(path, b"another one").secrets == secrets
 
 
+@pytest.mark.thorough
 def test_create__needs_two_kinds_and_the_password_that_the_secrets_name(path):
     secrets = passport_secrets()
     for locks in ([], [password_lock(secrets)], [face_lock(secrets)]):
