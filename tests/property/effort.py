@@ -11,7 +11,7 @@ FULL = settings.get_profile("default").max_examples
 
 def examples(count: int) -> settings:
     """Try ``count`` examples, or as many as the chosen profile has when those are fewer."""
-    return settings(max_examples=min(count, settings().max_examples), deadline=None)
+    return settings(max_examples=min(count, settings().max_examples))
 
 
 def sample(cases: Sequence[int]) -> Sequence[int]:
