@@ -11,9 +11,7 @@ import signal
 
 from hypothesis import HealthCheck, settings
 
-settings.register_profile(
-    "whole", deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+settings.register_profile("whole", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("whole")
 settings.register_profile("quick", max_examples=10)
 

@@ -194,7 +194,7 @@ def test_run__kills_what_the_program_started(tmp_path: Path) -> None:
     start = time.monotonic()
     with pytest.raises(EnvironmentFault, match="did not finish"):
         child.run(Program(["/bin/sh", script]), timeout=0.2)
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 50  # it would sleep longer
     time.sleep(1.2)
     assert not mark.exists()
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from mip_cli.chain.index import TreeIndex, parse_index
+from mip_cli.crypto import lean_tree
 from mip_cli.crypto.lean_tree import LeanTree
 from mip_cli.crypto.poseidon2 import compress
 from mip_cli.units import Address
@@ -92,7 +91,7 @@ def test_cache_file__of_another_registry_or_start__gives_none() -> None:
     assert parse_index(b"", 31337, REGISTRY, 3) is None
 
 
-def test_cache_file__of_many_members__loads_fast() -> None:
+def test_cache_file__of_many_members__is_not_hashed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     width, levels = 10_000, []
     while True:
         levels.append([1] * width)
@@ -101,6 +100,5 @@ def test_cache_file__of_many_members__loads_fast() -> None:
         width = (width + 1) // 2
     index = TreeIndex(31337, REGISTRY, 3, 99, bytes(32), LeanTree.from_levels(levels))
     data = index.to_bytes()
-    started = time.perf_counter()
+    monkeypatch.setattr(lean_tree, "compress", None)  # ten thousand hashes take seconds
     assert parse_index(data, 31337, REGISTRY, 3) is not None
-    assert time.perf_counter() - started < 0.5
