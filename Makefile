@@ -8,6 +8,8 @@ VENV := .venv
 PHOTOS ?= $(wildcard ../shared/faces)
 BIN := $(VENV)/bin
 export UV_CUSTOM_COMPILE_COMMAND := make lock
+# where the environment forbids compiled modules, each of some hundred starts compiles its own
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help
 help:
