@@ -102,6 +102,10 @@ class WrongChain(EnvironmentFault):
     """The endpoint serves another chain, or other contracts, than expected."""
 
 
+OTHER_NODE = "name a node of that chain with --rpc-url"
+"""Hint where a file tells of one chain and the node serves another."""
+
+
 class AppUntrusted(EnvironmentFault):
     """An app states something that must not be shown to a holder, or cannot be."""
 

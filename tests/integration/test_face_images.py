@@ -114,6 +114,17 @@ def test_decoder__that_never_answers__is_stopped(
     assert time.monotonic() - start < 50  # it would sleep longer
 
 
+def test_decoder__that_computes_without_end__is_stopped_by_its_own_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Long before the time it may wait is over."""
+    (tmp_path / "cv2.py").write_text("while True:\n    pass\n")
+    monkeypatch.setattr(images, "_packages", lambda: str(tmp_path))
+    monkeypatch.setattr(images, "TIME_LIMIT", 100.0)
+    with pytest.raises(FileInvalid, match="within the limits"):
+        load_image(encoded(picture()))
+
+
 def test_decoder__on_a_busy_machine__gets_the_time_to_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

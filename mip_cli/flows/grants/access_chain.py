@@ -13,7 +13,7 @@ from mip_cli.crypto import grant_access
 from mip_cli.crypto.grant_access import SALT_BYTES, AccessReceipt
 from mip_cli.crypto.grant_bundle import Bundle
 from mip_cli.crypto.grant_card import GranteeKind
-from mip_cli.errors import PermissionAbsent, UsageFault, WrongChain
+from mip_cli.errors import OTHER_NODE, PermissionAbsent, UsageFault, WrongChain
 from mip_cli.flows.connection import Connection
 from mip_cli.flows.grants import grant_terms
 from mip_cli.progress import Progress
@@ -29,7 +29,7 @@ def require_granted(link: Connection, bundle: Bundle, *, paid: bool = False) -> 
     if (r.chain_id, r.contract) != (link.chain_id, grants.address):
         raise WrongChain(
             f"the grant was given on chain {r.chain_id} at {r.contract}",
-            hint="name a node of that chain with --rpc-url",
+            hint=OTHER_NODE,
         )
     state = grants.grant_of(r.pseudonym, r.category)
     judged = replace(state, uses_left=max(1, state.uses_left)) if paid else state

@@ -10,7 +10,7 @@ from mip_cli.chain.values import Call, Receipt
 from mip_cli.config import Settings
 from mip_cli.crypto.forms import Form, Members, hexed
 from mip_cli.crypto.grant_card import address
-from mip_cli.errors import WrongChain
+from mip_cli.errors import OTHER_NODE, WrongChain
 from mip_cli.flows import connection
 from mip_cli.flows.grants import grant_terms
 from mip_cli.flows.sending import Purse, Rehearsed, sender_of
@@ -44,7 +44,7 @@ def send(settings: Settings, data: bytes, purse: Purse, progress: Progress) -> R
         if (relay.chain_id, relay.contract) != (link.chain_id, grants.address):
             raise WrongChain(
                 f"it is for chain {relay.chain_id} and {relay.contract}",
-                hint="name a node of that chain with --rpc-url",
+                hint=OTHER_NODE,
             )
         progress.step("sending it")
         label = f"relay:{relay.contract}:{hashlib.sha256(relay.data).hexdigest()}"

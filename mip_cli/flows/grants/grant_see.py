@@ -10,7 +10,7 @@ from mip_cli.config import Settings
 from mip_cli.crypto import grant_access
 from mip_cli.crypto.grant_access import AccessReceipt
 from mip_cli.crypto.grant_consent import ConsentReceipt
-from mip_cli.errors import Negative, WrongChain
+from mip_cli.errors import OTHER_NODE, Negative, WrongChain
 from mip_cli.flows import connection
 from mip_cli.flows.connection import Connection
 from mip_cli.flows.grants import grant_run, grant_terms
@@ -95,7 +95,7 @@ def check(settings: Settings, receipt: ConsentReceipt, progress: Progress) -> St
         if (receipt.chain_id, receipt.contract) != (link.chain_id, grants.address):
             raise WrongChain(
                 f"the grant was given on chain {receipt.chain_id} at {receipt.contract}",
-                hint="name a node of that chain with --rpc-url",
+                hint=OTHER_NODE,
             )
         state = grants.grant_of(receipt.pseudonym, receipt.category)
         fault = _fault(link, state, receipt)

@@ -13,7 +13,7 @@ from mip_cli.config import Settings
 from mip_cli.crypto import grant_card
 from mip_cli.crypto.grant_card import Card, GranteeKind
 from mip_cli.crypto.grant_consent import MAX_LEVEL
-from mip_cli.errors import AppUntrusted, ChainRefusal, UsageFault, WrongChain
+from mip_cli.errors import OTHER_NODE, AppUntrusted, ChainRefusal, UsageFault, WrongChain
 from mip_cli.flows import connection
 from mip_cli.flows.connection import Connection
 from mip_cli.flows.kyc import policy_file
@@ -97,7 +97,7 @@ def require_card(link: Connection, card: Card) -> None:
     if card.chain_id != link.chain_id:
         raise WrongChain(
             f"the card is for chain {card.chain_id}, this is {link.chain_id}",
-            hint="name a node of that chain with --rpc-url",
+            hint=OTHER_NODE,
         )
     if card.kind is GranteeKind.ACCOUNT:
         return  # ``read_card`` has checked the signature

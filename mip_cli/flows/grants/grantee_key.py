@@ -9,7 +9,7 @@ from mip_cli.chain.app import App
 from mip_cli.chain.values import Call, Receipt
 from mip_cli.config import Settings
 from mip_cli.crypto.grant_card import Card, GranteeKind
-from mip_cli.errors import ChainRefusal, UsageFault, WrongChain
+from mip_cli.errors import OTHER_NODE, ChainRefusal, UsageFault, WrongChain
 from mip_cli.flows import connection
 from mip_cli.flows.grants.grant_terms import stated_key
 from mip_cli.flows.sending import Purse, sender_of
@@ -35,7 +35,7 @@ def publish(settings: Settings, card: Card, purse: Purse, progress: Progress) ->
         if card.chain_id != link.chain_id:
             raise WrongChain(
                 f"the card is for chain {card.chain_id}, this is {link.chain_id}",
-                hint="name a node of that chain with --rpc-url",
+                hint=OTHER_NODE,
             )
         sender = sender_of(settings, link, purse)
         act = f"grantee-key:{card.address}:{card.key_hash.hex()}:"

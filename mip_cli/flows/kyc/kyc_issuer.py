@@ -19,7 +19,7 @@ from mip_cli.crypto.credential import (
     revocation_tree,
 )
 from mip_cli.crypto.plaintext import is_readable
-from mip_cli.errors import UsageFault, WrongChain
+from mip_cli.errors import OTHER_NODE, UsageFault, WrongChain
 from mip_cli.flows import connection
 from mip_cli.flows.connection import Connection
 from mip_cli.flows.kyc import credential_file
@@ -226,6 +226,6 @@ def place_of(link: Connection, home: Home) -> IssuerRegistry:
         raise WrongChain(
             f"the issuer stands on chain {home.chain_id} in the registry {home.registry}, "
             f"this node serves chain {link.chain_id} with {registry.address}",
-            hint="name a node of that chain with --rpc-url",
+            hint=OTHER_NODE,
         )
     return registry

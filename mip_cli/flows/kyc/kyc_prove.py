@@ -12,7 +12,7 @@ from mip_cli.chain.tx import DEFAULT_FEE_CAP, Sender
 from mip_cli.chain.values import Receipt
 from mip_cli.config import Settings
 from mip_cli.crypto.policy_document import AppPolicyText
-from mip_cli.errors import AppUntrusted, UsageFault, WrongChain
+from mip_cli.errors import OTHER_NODE, AppUntrusted, UsageFault, WrongChain
 from mip_cli.flows import connection
 from mip_cli.flows.kyc import kyc_circuit, kyc_show
 from mip_cli.flows.kyc.credential_file import Revocations
@@ -145,7 +145,7 @@ def send(
         if (bound.chain_id, bound.registry) != (link.chain_id, link.registry.address):
             raise WrongChain(
                 f"the proof is for chain {bound.chain_id}",
-                hint="name a node of that chain with --rpc-url",
+                hint=OTHER_NODE,
             )
         call = policy_call(bound.app, invocation, file.presentation)
         journal = connection.journal(settings)

@@ -12,7 +12,7 @@ from mip_cli.chain.keys import Signer
 from mip_cli.chain.tx import DEFAULT_FEE_CAP, Sender
 from mip_cli.chain.values import Receipt
 from mip_cli.config import LOCAL_CHAIN_IDS, Settings
-from mip_cli.errors import ProofInvalid, UsageFault, WrongChain
+from mip_cli.errors import OTHER_NODE, ProofInvalid, UsageFault, WrongChain
 from mip_cli.flows import connection
 from mip_cli.flows.connection import Connection
 from mip_cli.flows.passport.passport_keys import CIRCUIT
@@ -180,7 +180,7 @@ def send(
         if (file.chain_id, file.registry) != (link.chain_id, link.registry.address):
             raise WrongChain(
                 f"the proof is for chain {file.chain_id}",
-                hint="name a node of that chain with --rpc-url",
+                hint=OTHER_NODE,
             )
         invocation = parse_invocation(file.call.signature, file.call.arguments)
         call = App(link.rpc, file.app).call(invocation, file.presentation)
