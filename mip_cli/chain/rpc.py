@@ -180,8 +180,9 @@ class RpcClient:
                     connection.request("POST", self.endpoint.target, body, headers)
                     response = connection.getresponse()
                     data = self._read(response)
-                except (OSError, http.client.HTTPException):
-                    if watchdog.fired:
+                except (OSError, http.client.HTTPException) as error:
+                    # on a busy machine the socket's own limit may be seen before the watchdog's
+                    if watchdog.fired or isinstance(error, TimeoutError):
                         raise _Transient(f"no full answer within {self._timeout:g} s") from None
                     raise
             if watchdog.fired:
