@@ -5,14 +5,19 @@ two side lengths (little-endian, 4 bytes each) and the pixels, red first. Import
 project: it must start fast and know nothing. Limits come first, before any decoder is loaded.
 """
 
+import math
 import os
 import resource
 import struct
 import sys
+import time
 
 MEMORY = 300 * 1024 * 1024
 """Bytes of address space on top of the loaded libraries; with them and the caller < 512 MiB."""
 CPU_SECONDS = 5
+"""Seconds of computing for one image, once the libraries are loaded."""
+LOADING_SECONDS = 30
+"""Seconds of computing to load them: no image's doing, and half a second on an idle laptop."""
 MAX_BYTES = 20 * 1024 * 1024
 MAX_WORKING_PIXELS = 4_000_000
 """Photos are scaled down to this before they leave: faces need no more, and memory stays small."""
@@ -22,7 +27,7 @@ HALVED_FROM = 4 * MAX_WORKING_PIXELS
 
 def main() -> None:
     """Decode standard input within the limits."""
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CPU, (LOADING_SECONDS, LOADING_SECONDS + CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32))
     # Decoders print warnings on standard error; one of them is the only sign of a cut-off file.
@@ -38,6 +43,8 @@ def main() -> None:
             loaded = int(statistics.read().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (loaded + MEMORY, loaded + MEMORY))
         resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+        seconds = math.floor(time.process_time()) + CPU_SECONDS
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
         cv2.setNumThreads(0)
         flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
         if data.startswith(b"\xff\xd8") and int(sys.argv[2]) >= HALVED_FROM:

@@ -114,15 +114,26 @@ def test_decoder__that_never_answers__is_stopped(
     assert time.monotonic() - start < 50  # it would sleep longer
 
 
+@pytest.mark.parametrize(
+    "place", ["        image = cv2.imdecode(", "        import cv2"], ids=["decoding", "loading"]
+)
 def test_decoder__that_computes_without_end__is_stopped_by_its_own_limit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     """Long before the time it may wait is over."""
-    (tmp_path / "cv2.py").write_text("while True:\n    pass\n")
-    monkeypatch.setattr(images, "_packages", lambda: str(tmp_path))
-    monkeypatch.setattr(images, "TIME_LIMIT", 100.0)
+    reached = tmp_path / "reached"
+    spin = f"        open({str(reached)!r}, 'w').close()\n        while True: pass\n"
+    source = Path(_decoder.__file__).read_text()
+    assert source.count(place) == source.count("LOADING_SECONDS = 30\n") == 1
+    source = source.replace(place, spin + place)
+    loading = 2 if "import" in place else 10_000  # one limit at a time
+    source = source.replace("LOADING_SECONDS = 30\n", f"LOADING_SECONDS = {loading}\n")
+    (tmp_path / "spinning.py").write_text(source)
+    monkeypatch.setattr(_decoder, "__file__", str(tmp_path / "spinning.py"))
+    monkeypatch.setattr(images, "TIME_LIMIT", 120.0)
     with pytest.raises(FileInvalid, match="within the limits"):
         load_image(encoded(picture()))
+    assert reached.exists()
 
 
 def test_decoder__on_a_busy_machine__gets_the_time_to_answer(
