@@ -8,8 +8,10 @@ from __future__ import annotations
 import base64
 import contextlib
 import ipaddress
+import math
 import socket
 import threading
+import time
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -81,18 +83,57 @@ class Watchdog:
 
     def __init__(self, sock: socket.socket, seconds: float) -> None:
         self.fired = False
+        self.deadline = time.monotonic() + seconds
         self._sock = sock
-        self._timer = threading.Timer(seconds, self._cut)
-        self._timer.daemon = True
 
-    def _cut(self) -> None:
+    def cut(self) -> None:
+        """Break the connection off; whoever waits for it reads an end."""
         self.fired = True
         with contextlib.suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
 
     def __enter__(self) -> Watchdog:
-        self._timer.start()
+        _KENNEL.take(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
+        _KENNEL.release(self)
+
+
+class _Kennel:
+    """One thread for all watchdogs of the process: a thread per request cost more than many asked.
+
+    It sleeps until the first deadline it knows; a request with a later one does not wake it.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._watching: set[Watchdog] = set()
+        self._wakes = math.inf
+        self._thread: threading.Thread | None = None
+
+    def take(self, watchdog: Watchdog) -> None:
+        with self._changed:
+            self._watching.add(watchdog)
+            if self._thread is None or not self._thread.is_alive():  # a fork has no threads
+                self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+                self._thread.start()
+            elif watchdog.deadline < self._wakes:
+                self._changed.notify()
+
+    def release(self, watchdog: Watchdog) -> None:
+        with self._changed:
+            self._watching.discard(watchdog)
+
+    def _run(self) -> None:
+        with self._changed:
+            while True:
+                now = time.monotonic()
+                for watchdog in [w for w in self._watching if w.deadline <= now]:
+                    watchdog.cut()
+                    self._watching.discard(watchdog)
+                self._wakes = min((w.deadline for w in self._watching), default=math.inf)
+                self._changed.wait(None if self._wakes == math.inf else self._wakes - now)
+
+
+_KENNEL = _Kennel()

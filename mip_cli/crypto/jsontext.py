@@ -20,11 +20,7 @@ def parse(data: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
     Refuses deep nesting before it parses (a library that raises the recursion limit makes deep
     JSON crash the interpreter), repeated members, NaN and infinities. Bound the size beforehand.
     """
-    depth = deepest = 0
-    for byte in _STRING.sub(b"", data).translate(None, _NO_BRACKETS):
-        depth += _STEP[byte]
-        deepest = max(deepest, depth)
-    if deepest > max_depth:
+    if data.count(b"{") + data.count(b"[") > max_depth and _depth(data) > max_depth:
         raise ValueError("the JSON is nested too deeply")
     try:
         return json.loads(
@@ -32,6 +28,14 @@ def parse(data: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
         )
     except (ValueError, RecursionError):
         raise ValueError("the text is not sound JSON") from None  # the cause quotes the text
+
+
+def _depth(data: bytes) -> int:
+    depth = deepest = 0
+    for byte in _STRING.sub(b"", data).translate(None, _NO_BRACKETS):
+        depth += _STEP[byte]
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def canonical(value: object) -> bytes:

@@ -47,6 +47,7 @@ class FileJournal:
     def __init__(self, directory: Path, *, clock: Callable[[], int] = time.time_ns) -> None:
         self._directory = directory
         self._clock = clock
+        self._settled: dict[Path, tuple[tuple[int, int, int], _Record]] = {}
 
     def sending(
         self, chain_id: int, sender: Address, *, patience: float | None = None
@@ -71,7 +72,7 @@ class FileJournal:
         with files.lock(folder / "entries", what=f"the journal of {intent.sender}"):
             # whoever was killed while writing had another hash: nobody writes that name again
             files.remove_leftovers_in(folder)
-            records = list(_records(folder))
+            records = list(self._records(folder))
             if any(record.path == path for record in records):
                 return
             for record in records:
@@ -99,7 +100,7 @@ class FileJournal:
     def pending(self, chain_id: int, sender: Address) -> list[JournalEntry]:
         """Return what is neither confirmed nor failed, lowest nonce first."""
         folder = self._folder(chain_id, sender)
-        entries = [record.entry for record in _records(folder)]
+        entries = [record.entry for record in self._records(folder)]
         return [entry for entry in entries if entry.state in _OPEN]
 
     def find(self, label: str) -> JournalEntry | None:
@@ -107,9 +108,24 @@ class FileJournal:
         if not self._directory.is_dir():
             return None
         folders = sorted(path for path in self._directory.iterdir() if path.is_dir())
-        records = [record for folder in folders for record in _records(folder)]
+        records = [record for folder in folders for record in self._records(folder)]
         found = [record for record in records if record.entry.intent.label == label]
         return max(found, key=_age).entry if found else None
+
+    def _records(self, folder: Path) -> Iterator[_Record]:
+        """Read what lies in a folder; what is settled is read again only where it was replaced."""
+        for path in sorted(folder.glob("[0-9]*.json")):  # names start with the padded nonce
+            try:
+                found = path.lstat()
+            except FileNotFoundError:
+                continue  # settled long ago, and another process has just pruned it
+            version = (found.st_ino, found.st_mtime_ns, found.st_size)
+            known, record = self._settled.get(path, (None, None))
+            if record is None or known != version:
+                record = _load(path)
+                if record.entry.state not in _OPEN:
+                    self._settled[path] = version, record
+            yield record
 
     def _folder(self, chain_id: int, sender: Address) -> Path:
         return self._directory / f"{int(chain_id)}-{_sender_text(sender)}"
@@ -130,11 +146,6 @@ class FileJournal:
 
 def _age(record: _Record) -> tuple[int, int]:
     return record.created, record.entry.intent.nonce
-
-
-def _records(folder: Path) -> Iterator[_Record]:
-    for path in sorted(folder.glob("[0-9]*.json")):  # names start with the padded nonce
-        yield _load(path)
 
 
 def _prune(records: list[_Record]) -> None:

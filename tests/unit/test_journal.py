@@ -145,6 +145,25 @@ def test_load__damage_is_told_not_skipped(tmp_path, journal):
     assert len(journal.pending(31337, SENDER)) == 1
 
 
+def test_settled__is_read_once_and_again_where_another_process_changed_it(
+    tmp_path, journal, monkeypatch
+):
+    for nonce in range(3):
+        journal.begin(intent(nonce))
+    journal.mark_confirmed(intent(0).tx_hash, 7)
+    journal.mark_failed(intent(1).tx_hash, "reverted")
+    assert [entry.intent.nonce for entry in journal.pending(31337, SENDER)] == [2]
+    read = []
+    load = journal_module._load
+    monkeypatch.setattr(journal_module, "_load", lambda path: read.append(path) or load(path))
+    assert [entry.intent.nonce for entry in journal.pending(31337, SENDER)] == [2]
+    assert [path.name[:20] for path in read] == [f"{2:020d}"]
+
+    elsewhere = FileJournal(tmp_path / "journal")
+    elsewhere.mark_sent(intent(0).tx_hash)  # a re-org
+    assert [entry.intent.nonce for entry in journal.pending(31337, SENDER)] == [0, 2]
+
+
 def test_prune__keeps_open_ones_and_the_newest(tmp_path, journal, monkeypatch):
     monkeypatch.setattr(journal_module, "MAX_SETTLED", 2)
     journal.begin(intent(0))

@@ -1,0 +1,61 @@
+"""Each connection is cut at its own deadline, whatever else is being watched."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from mip_cli.endpoint import Watchdog
+
+FAR = 60.0
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield ours, theirs
+
+
+Pair = tuple[socket.socket, socket.socket]
+
+
+def test_watchdog__an_earlier_deadline_is_not_slept_over(pair: Pair) -> None:
+    near, far = pair[0], socket.socketpair()
+    with far[0], far[1], Watchdog(far[0], FAR) as late, Watchdog(near, 0.05) as early:
+        near.settimeout(FAR / 2)
+        assert near.recv(1) == b""  # cut; a TimeoutError otherwise
+        assert early.fired
+        assert not late.fired
+        far[1].sendall(b"x")
+        assert far[0].recv(1) == b"x"
+
+
+def test_watchdog__that_was_let_go__does_not_bite(pair: Pair) -> None:
+    ours, theirs = pair
+    other = socket.socketpair()
+    with other[0], other[1]:
+        with Watchdog(ours, 0.05) as first:
+            pass
+        other[0].settimeout(FAR / 2)
+        with Watchdog(other[0], 0.1):
+            assert other[0].recv(1) == b""
+    assert not first.fired
+    theirs.sendall(b"x")
+    assert ours.recv(1) == b"x"
+
+
+def test_watchdog__one_thread_for_all(pair: Pair) -> None:
+    for _ in range(5):
+        with Watchdog(pair[0], FAR):
+            pass
+    assert [t.name for t in threading.enumerate()].count("watchdog") == 1
+
+
+def test_watchdog__a_deadline_in_the_past__cuts_at_once(pair: Pair) -> None:
+    with Watchdog(pair[0], -1.0):
+        pair[0].settimeout(FAR / 2)
+        assert pair[0].recv(1) == b""
