@@ -228,7 +228,7 @@ def shared_memory() -> set[str]:
     return {entry.name for entry in SHARED_MEMORY.iterdir() if entry.name.startswith("mip-")}
 
 
-def wait_for(condition: Callable[[], object], what: str, limit: float = 30.0) -> None:
+def wait_for(condition: Callable[[], object], what: str, limit: float = 300.0) -> None:
     """Wait for something that another process does."""
     end = time.monotonic() + limit
     while not condition():
