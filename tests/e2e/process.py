@@ -174,13 +174,17 @@ class Process:
         self._output = [out, err or ""]
 
     def _watch(self) -> None:
-        while not self._done.wait(0.05):
+        pause = 0.05
+        while not self._done.wait(pause):
+            begun = time.monotonic()
             for pid in [self.pid, *descendants(self.pid)]:
                 for name in ("cmdline", "environ"):
                     try:
                         self._seen.blobs.add(Path(f"/proc/{pid}/{name}").read_bytes())
                     except OSError:
                         continue
+            # on a slow machine looking would else take half a core from what is looked at
+            pause = max(0.05, 5 * (time.monotonic() - begun))
 
     @property
     def running(self) -> bool:
