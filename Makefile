@@ -15,7 +15,6 @@ export PYTHONDONTWRITEBYTECODE :=
 help:
 	@echo "make demo   set everything up and play the story on real photos"
 	@echo "make test   set everything up and pass all tests"
-	@echo "make test-long     kills and waits at more moments than make test"
 	@echo "make test-mutants  show that the contract tests notice seeded faults (1 h)"
 	@echo "make lint   style, types, layers, generated files"
 	@echo "make bench  measure, beside peers: build/bench.json"
@@ -81,12 +80,7 @@ test-ape:
 test-integration: test-tools
 	$(PYTEST) tests/integration
 test-e2e:
-	$(PYTEST) -m "not long" tests/e2e
-
-# the same properties at more moments: kills at each request, an hour of roots
-.PHONY: test-long
-test-long: setup
-	$(PYTEST) -m long tests/e2e
+	$(PYTEST) tests/e2e
 
 # an hour: each seeded fault must be noticed by the contract tests
 .PHONY: test-mutants

@@ -232,12 +232,6 @@ def shared_memory() -> set[str]:
     return {entry.name for entry in SHARED_MEMORY.iterdir() if entry.name.startswith("mip-")}
 
 
-def rest_long(points: Sequence[tuple[Any, ...]], kept: tuple[Any, ...]) -> list[Any]:
-    """Mark all points but one as ``long``: they show the same property at other moments."""
-    assert kept in points
-    return [p if p == kept else pytest.param(*p, marks=pytest.mark.long) for p in points]
-
-
 def wait_for(condition: Callable[[], object], what: str, limit: float = 300.0) -> None:
     """Wait for something that another process does."""
     end = time.monotonic() + limit

@@ -138,7 +138,6 @@ def test_archive__the_whole_way(newcomer: Holder) -> None:
             assert CANARY.encode() not in content, path
 
 
-@pytest.mark.long
 def test_archive__killed_at_any_moment__stays_whole(newcomer: Holder) -> None:
     holder = newcomer
     holder.enroll().succeeded()

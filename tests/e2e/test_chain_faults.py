@@ -181,7 +181,6 @@ def enter_next_bucket(chain: Chain) -> None:
     travel(chain, 60 - now % 60)
 
 
-@pytest.mark.long
 def test_roots__stay_for_an_hour_or_five_buckets_and_then_go(
     tmp_path: Path, own_chain: Chain, photos
 ) -> None:

@@ -272,7 +272,6 @@ def test_grant__level_0__is_a_proof(keeper: Holder, institution: Institution, ch
 KILLS = (0.35, 0.5, 0.65, 0.8, 0.9, 0.97)
 
 
-@pytest.mark.long
 def test_grant__killed_at_any_moment__goes_on(keeper: Holder, institution: Institution) -> None:
     holder, out = keeper, keeper.device.out
     card = card_of(institution)

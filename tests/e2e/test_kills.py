@@ -15,7 +15,7 @@ from mip_cli.store.journal import FileJournal
 from tests.e2e.aftermath import finish_enrolment, journalled
 from tests.e2e.chains import Chain, Proxy, free_port
 from tests.e2e.devices import Holder, make_device
-from tests.e2e.process import CHECKOUT, rest_long, wait_for
+from tests.e2e.process import CHECKOUT, wait_for
 
 KILL_POINTS = [
     ("eth_chainId", False),
@@ -28,9 +28,7 @@ KILL_POINTS = [
 """Where a killed command stood: before a request reached the node, or before its answer came."""
 
 
-@pytest.mark.parametrize(
-    ("method", "forwarded"), rest_long(KILL_POINTS, ("eth_sendRawTransaction", True))
-)
+@pytest.mark.parametrize(("method", "forwarded"), KILL_POINTS)
 def test_enroll__killed_at_a_step__the_next_run_completes_it(
     newcomer: Holder, chain: Chain, proxy: Proxy, method: str, forwarded: bool
 ) -> None:
@@ -52,7 +50,6 @@ def test_enroll__killed_at_a_step__the_next_run_completes_it(
         )
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("seed", range(4))
 def test_enroll__killed_at_any_moment__the_next_run_completes_it(
     newcomer: Holder, chain: Chain, seed: int
@@ -104,14 +101,11 @@ def voter(newcomer: Holder) -> Holder:
 
 @pytest.mark.parametrize(
     ("method", "forwarded"),
-    rest_long(
-        [
-            ("eth_sendRawTransaction", False),
-            ("eth_sendRawTransaction", True),
-            ("eth_getTransactionReceipt", True),
-        ],
+    [
+        ("eth_sendRawTransaction", False),
         ("eth_sendRawTransaction", True),
-    ),
+        ("eth_getTransactionReceipt", True),
+    ],
 )
 def test_send__killed_at_a_step__the_next_run_brings_it_to_its_end(
     voter: Holder, chain: Chain, proxy: Proxy, method: str, forwarded: bool

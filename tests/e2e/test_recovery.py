@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.chains import Proxy, new_device, running_chain
 from tests.e2e.devices import CLAIM, Device, Holder, new_holder
 from tests.e2e.kyc_cast import City, kept
-from tests.e2e.process import Result, Seen, rest_long
+from tests.e2e.process import Result, Seen
 from tests.e2e.recovery_cast import NEW_PASSWORD, Cast, read
 from tests.e2e.test_grants import mip as run
 
@@ -273,7 +273,7 @@ def test_veto__warns_before_it_freezes(cast: Cast) -> None:
 SENDS = [(1, False), (1, True), (2, True), (3, True)]
 
 
-@pytest.mark.parametrize(("nth", "forwarded"), rest_long(SENDS, (2, True)))
+@pytest.mark.parametrize(("nth", "forwarded"), SENDS)
 def test_continue__killed_while_it_sends__goes_on_and_sends_nothing_twice(
     cast: Cast, own_proxy: Proxy, nth: int, forwarded: bool
 ) -> None:

@@ -11,7 +11,6 @@ import pytest
 from tests.e2e.aftermath import journalled
 from tests.e2e.chains import Chain, Proxy
 from tests.e2e.devices import Holder
-from tests.e2e.process import rest_long
 
 NEW_PASSWORD = "a password for the next year"
 
@@ -70,9 +69,7 @@ KILL_POINTS = [
 """Where a killed command stood; the last: final on chain, the new file not yet in its place."""
 
 
-@pytest.mark.parametrize(
-    ("method", "forwarded", "nth"), rest_long(KILL_POINTS, ("eth_sendRawTransaction", True, 1))
-)
+@pytest.mark.parametrize(("method", "forwarded", "nth"), KILL_POINTS)
 def test_rotate__killed_at_a_step__the_next_run_completes_it(
     enrolled: Holder,
     chain: Chain,
