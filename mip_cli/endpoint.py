@@ -9,6 +9,7 @@ import base64
 import contextlib
 import ipaddress
 import math
+import os
 import socket
 import threading
 import time
@@ -93,47 +94,53 @@ class Watchdog:
             self._sock.shutdown(socket.SHUT_RDWR)
 
     def __enter__(self) -> Watchdog:
-        _KENNEL.take(self)
+        _DEADLINES.add(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        _KENNEL.release(self)
+        _DEADLINES.remove(self)
 
 
-class _Kennel:
-    """One thread for all watchdogs of the process: a thread per request cost more than many asked.
+class _Deadlines:
+    """One thread that cuts what is late: to start a thread for each request costs as much as it.
 
     It sleeps until the first deadline it knows; a request with a later one does not wake it.
     """
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._watching: set[Watchdog] = set()
-        self._wakes = math.inf
-        self._thread: threading.Thread | None = None
+        self.forget()
 
-    def take(self, watchdog: Watchdog) -> None:
+    def forget(self) -> None:
+        """Start anew: a fork has no thread, perhaps a held lock, and the sockets of its parent."""
+        self._changed = threading.Condition()
+        self._open: set[Watchdog] = set()
+        self._wakes = math.inf
+        self._started = False
+
+    def add(self, watchdog: Watchdog) -> None:
         with self._changed:
-            self._watching.add(watchdog)
-            if self._thread is None or not self._thread.is_alive():  # a fork has no threads
-                self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
-                self._thread.start()
+            self._open.add(watchdog)
+            if not self._started:
+                threading.Thread(target=self._run, name="deadlines", daemon=True).start()
+                self._started = True
             elif watchdog.deadline < self._wakes:
                 self._changed.notify()
 
-    def release(self, watchdog: Watchdog) -> None:
+    def remove(self, watchdog: Watchdog) -> None:
+        """Forget a connection; it is not cut once this has returned."""
         with self._changed:
-            self._watching.discard(watchdog)
+            self._open.discard(watchdog)
 
     def _run(self) -> None:
         with self._changed:
             while True:
                 now = time.monotonic()
-                for watchdog in [w for w in self._watching if w.deadline <= now]:
+                for watchdog in [w for w in self._open if w.deadline <= now]:
                     watchdog.cut()
-                    self._watching.discard(watchdog)
-                self._wakes = min((w.deadline for w in self._watching), default=math.inf)
+                    self._open.discard(watchdog)
+                self._wakes = min((w.deadline for w in self._open), default=math.inf)
                 self._changed.wait(None if self._wakes == math.inf else self._wakes - now)
 
 
-_KENNEL = _Kennel()
+_DEADLINES = _Deadlines()
+os.register_at_fork(after_in_child=_DEADLINES.forget)

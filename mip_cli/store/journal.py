@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,6 +34,10 @@ _WHAT = "journal entry"
 _OPEN = (TransactionState.SIGNED, TransactionState.SENT)
 
 
+_Version = tuple[int, int, int]
+"""What tells a replaced file: inode, time of change in nanoseconds, size."""
+
+
 @dataclass(frozen=True)
 class _Record:
     path: Path
@@ -47,7 +51,7 @@ class FileJournal:
     def __init__(self, directory: Path, *, clock: Callable[[], int] = time.time_ns) -> None:
         self._directory = directory
         self._clock = clock
-        self._settled: dict[Path, tuple[tuple[int, int, int], _Record]] = {}
+        self._settled: dict[Path, dict[Path, tuple[_Version, _Record]]] = {}
 
     def sending(
         self, chain_id: int, sender: Address, *, patience: float | None = None
@@ -72,7 +76,7 @@ class FileJournal:
         with files.lock(folder / "entries", what=f"the journal of {intent.sender}"):
             # whoever was killed while writing had another hash: nobody writes that name again
             files.remove_leftovers_in(folder)
-            records = list(self._records(folder))
+            records = self._records(folder)
             if any(record.path == path for record in records):
                 return
             for record in records:
@@ -112,20 +116,24 @@ class FileJournal:
         found = [record for record in records if record.entry.intent.label == label]
         return max(found, key=_age).entry if found else None
 
-    def _records(self, folder: Path) -> Iterator[_Record]:
+    def _records(self, folder: Path) -> list[_Record]:
         """Read what lies in a folder; what is settled is read again only where it was replaced."""
+        records = []
+        known = self._settled.get(folder, {})
+        settled = self._settled[folder] = {}
         for path in sorted(folder.glob("[0-9]*.json")):  # names start with the padded nonce
             try:
                 found = path.lstat()
             except FileNotFoundError:
                 continue  # settled long ago, and another process has just pruned it
             version = (found.st_ino, found.st_mtime_ns, found.st_size)
-            known, record = self._settled.get(path, (None, None))
-            if record is None or known != version:
+            before, record = known.get(path, (None, None))
+            if record is None or before != version:
                 record = _load(path)
-                if record.entry.state not in _OPEN:
-                    self._settled[path] = version, record
-            yield record
+            if record.entry.state not in _OPEN:
+                settled[path] = version, record
+            records.append(record)
+        return records
 
     def _folder(self, chain_id: int, sender: Address) -> Path:
         return self._directory / f"{int(chain_id)}-{_sender_text(sender)}"

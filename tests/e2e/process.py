@@ -219,10 +219,10 @@ def descendants(pid: int) -> list[int]:
     """Return the processes that a process started, also in other sessions."""
     found: list[int] = []
     try:
-        tasks = list(Path(f"/proc/{pid}/task").iterdir())
-        for task in tasks:
-            for child in (task / "children").read_text().split():
-                found += [int(child), *descendants(int(child))]
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/children") as children:
+                for child in children.read().split():
+                    found += [int(child), *descendants(int(child))]
     except OSError:
         pass
     return found

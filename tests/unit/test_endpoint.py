@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Iterator
 
 import pytest
 
+from mip_cli import endpoint
 from mip_cli.endpoint import Watchdog
 
 FAR = 60.0
@@ -52,7 +54,24 @@ def test_watchdog__one_thread_for_all(pair: Pair) -> None:
     for _ in range(5):
         with Watchdog(pair[0], FAR):
             pass
-    assert [t.name for t in threading.enumerate()].count("watchdog") == 1
+    assert [t.name for t in threading.enumerate()].count("deadlines") == 1
+
+
+def test_watchdog__in_a_forked_child__cuts_its_own_connection_and_not_the_parents(
+    pair: Pair,
+) -> None:
+    with Watchdog(pair[0], 0.5) as parents:
+        child = os.fork()
+        if child == 0:
+            try:
+                ours = socket.socketpair()
+                ours[0].settimeout(FAR / 2)
+                with Watchdog(ours[0], 0.1):
+                    cut = ours[0].recv(1) == b""
+                os._exit(0 if cut and parents not in endpoint._DEADLINES._open else 1)
+            finally:
+                os._exit(2)
+        assert os.waitpid(child, 0)[1] == 0
 
 
 def test_watchdog__a_deadline_in_the_past__cuts_at_once(pair: Pair) -> None:

@@ -36,6 +36,18 @@ def test_parse__refuses(data):
     assert "canary" not in str(caught.value)
 
 
+@pytest.mark.parametrize("inner", [b"[]", b"{}", b'"[{"', b"[1],[2]"])
+def test_parse__many_brackets_beside_each_other__are_not_deep(inner):
+    assert jsontext.parse(b"[" + b",".join([inner] * 50) + b"]")
+
+
+def test_parse__brackets_of_both_kinds__are_counted_together():
+    sound = b'{"a":[' * 8 + b"]}" * 8
+    assert jsontext.parse(sound)
+    with pytest.raises(ValueError, match="too deeply"):
+        jsontext.parse(b"[" + sound + b"]")
+
+
 def test_parse__depth_at_the_limit():
     assert jsontext.parse(b"[" * 16 + b"]" * 16)
 
