@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -27,9 +29,12 @@ Pair = tuple[socket.socket, socket.socket]
 
 def test_watchdog__an_earlier_deadline_is_not_slept_over(pair: Pair) -> None:
     near, far = pair[0], socket.socketpair()
-    with far[0], far[1], Watchdog(far[0], FAR) as late, Watchdog(near, 0.05) as early:
-        near.settimeout(FAR / 2)
-        assert near.recv(1) == b""  # cut; a TimeoutError otherwise
+    near.settimeout(FAR / 2)
+    with far[0], far[1], Watchdog(far[0], FAR) as late:
+        while endpoint._DEADLINES._wakes != late.deadline:
+            time.sleep(0.01)  # until it sleeps for the late one
+        with Watchdog(near, 0.05) as early:
+            assert near.recv(1) == b""  # cut; a TimeoutError otherwise
         assert early.fired
         assert not late.fired
         far[1].sendall(b"x")
@@ -63,6 +68,7 @@ def test_watchdog__in_a_forked_child__cuts_its_own_connection_and_not_the_parent
     with Watchdog(pair[0], 0.5) as parents:
         child = os.fork()
         if child == 0:
+            signal.alarm(int(FAR))  # a lock that was held would keep it for ever
             try:
                 ours = socket.socketpair()
                 ours[0].settimeout(FAR / 2)

@@ -7,9 +7,10 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 
+from mip_cli.chain import rpc
 from mip_cli.chain.faults import NodeRefused, NodeUntrusted
 from mip_cli.chain.rpc import RpcClient, hexbytes, printable, quantity
-from mip_cli.endpoint import parse_endpoint
+from mip_cli.endpoint import Watchdog, parse_endpoint
 from mip_cli.errors import ConfigInvalid, NetworkDown, WrongChain
 from tests.unit.chain.conftest import Node, raw, reply, result
 
@@ -105,6 +106,15 @@ def test_call__a_dripping_answer__ends_in_time(node: Node, part: str) -> None:
 
 
 def test_call__silence__ends_in_time(node: Node) -> None:
+    node.behave = lambda *_: time.sleep(2)
+    with pytest.raises(NetworkDown, match=r"no full answer within 0\.2 s"):
+        node.client(timeout=0.2, attempts=1).call("eth_chainId")
+
+
+def test_call__silence_seen_by_the_socket_first__is_told_in_the_same_words(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rpc, "Watchdog", lambda sock, seconds: Watchdog(sock, seconds + 60))
     node.behave = lambda *_: time.sleep(2)
     with pytest.raises(NetworkDown, match=r"no full answer within 0\.2 s"):
         node.client(timeout=0.2, attempts=1).call("eth_chainId")
