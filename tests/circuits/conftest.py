@@ -85,8 +85,9 @@ def part() -> Callable[..., Built]:
     """Compile one circuit template of ours or of circomlib."""
 
     @cache
-    def get(file: str, template: str, *params: int) -> Built:
-        return build(Circuit("part", file, template, params, (), (), 10_000, "O2", False))
+    def get(file: str, template: str, *params: int, program: bool = True) -> Built:
+        circuit = Circuit("part", file, template, params, (), (), 10_000, "O2", False)
+        return build(circuit, program=program)
 
     return get
 

@@ -15,8 +15,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from mip_cli.config import load_settings
 from mip_cli.crypto.field import R
-from mip_cli.zk import binfile, compiler, r1cs, wasm
+from mip_cli.zk import artifacts, binfile, compiler, r1cs, wasm
+from mip_cli.zk.build import Paths, source_hash
 from mip_cli.zk.constants import write_constants
 from mip_cli.zk.manifest import Circuit
 from mip_cli.zk.passport_inputs import PassportParameters
@@ -25,7 +27,10 @@ from mip_cli.zk.witness import WitnessProgram
 ROOT = Path(__file__).resolve().parents[2]
 CIRCUITS = ROOT / "circuits"
 NODE_MODULES = CIRCUITS / "node_modules"
-CACHE = ROOT / "build" / "cache"
+BUILT = ROOT / "build" / "circuits"
+CACHE = load_settings().cache_dir
+
+PARTS = ("r1cs", "wasm", "sym")
 
 Inputs = dict[str, "int | list[int]"]
 Row = tuple[dict[int, int], dict[int, int], dict[int, int]]
@@ -180,6 +185,7 @@ class Built:
 
     @cached_property
     def program(self) -> WitnessProgram:
+        assert self._compiled.wasm, "compiled for its constraints alone"
         return WitnessProgram(self._compiled.wasm, CACHE)
 
     @cached_property
@@ -268,7 +274,7 @@ class Forge:
 
     def __init__(self, circuit: Circuit) -> None:
         self.circuit = circuit
-        self.real = build(circuit)
+        self.real = deployed(circuit) or build(circuit)
         self._mutants: dict[str, Built] = {}
 
     @property
@@ -301,7 +307,7 @@ class Forge:
         """Compile the circuit without one rule, or several named in one text, once."""
         if rule not in self._mutants:
             struck = tuple(self.rules[name] for name in rule.split(", "))
-            self._mutants[rule] = build(self.circuit, struck)
+            self._mutants[rule] = build(self.circuit, struck, program=False)
         return self._mutants[rule]
 
     def forged(self, inputs: Inputs) -> dict[str, int]:
@@ -322,9 +328,24 @@ class Forge:
         return [names for names in found if not any(map(place.match, names))]
 
 
-def build(circuit: Circuit, struck: Sequence[Rule] = ()) -> Built:
-    """Compile a circuit, with some checks struck out of a copy of its sources."""
-    if not struck:
+def deployed(circuit: Circuit) -> Built | None:
+    """Read a circuit as `make setup` built it; None unless that is of these very sources."""
+    folder = BUILT / circuit.name
+    if not (folder / artifacts.STAMP_FILE).is_file():
+        return None
+    stamp = artifacts.read_stamp(folder)
+    if stamp.sources != source_hash(Paths(CIRCUITS, NODE_MODULES, BUILT, CACHE), circuit):
+        return None
+    parts = (artifacts.read_stamped(folder, stamp, f"{circuit.name}.{end}") for end in PARTS)
+    return Built(compiler.Compiled(*parts))
+
+
+def build(circuit: Circuit, struck: Sequence[Rule] = (), *, program: bool = True) -> Built:
+    """Compile a circuit, with some checks struck out of a copy of its sources.
+
+    The witness program is more than half of the work; what is only counted or checked needs none.
+    """
+    if program and not struck:
         return Built(compiler.compile_circuit(circuit, CIRCUITS, NODE_MODULES, CACHE))
     code = wasm.read_pinned(NODE_MODULES / compiler.CIRCOM_WASM, compiler.CIRCOM_SHA256, "")
     module = wasm.load_module(code, CACHE)
@@ -338,19 +359,22 @@ def build(circuit: Circuit, struck: Sequence[Rule] = ()) -> Built:
             path.write_text(rule.strike(path.read_text()))
         with (work / "lib/range.circom").open("a") as file:
             file.write(LOOSE)
-        shutil.copytree(NODE_MODULES / compiler.CIRCOMLIB, work / "circomlib")
+        library = Path("node_modules") / compiler.CIRCOMLIB
+        shutil.copytree(NODE_MODULES / compiler.CIRCOMLIB, work / library)
         write_constants(work / "generated")
         (work / "forge_main.circom").write_text(compiler.main_source(circuit))
-        arguments = ["forge_main.circom", "--r1cs", "--wasm", "--sym", f"--{circuit.optimization}"]
-        for library in ("lib", "circomlib", "generated"):
-            arguments += ["-l", library]
+        arguments = ["forge_main.circom", "--r1cs", "--sym", f"--{circuit.optimization}"]
+        arguments += ["--wasm"] * program
+        for searched in ("lib", library.as_posix(), "generated"):
+            arguments += ["-l", searched]
         # the public entry refuses warnings, and a circuit without its checks draws some
         status, text = compiler._run(module, work, arguments)
         assert status == 0, text
+        written = work / "forge_main_js/forge_main.wasm"
         return Built(
             compiler.Compiled(
                 (work / "forge_main.r1cs").read_bytes(),
-                (work / "forge_main_js/forge_main.wasm").read_bytes(),
+                written.read_bytes() if program else b"",
                 (work / "forge_main.sym").read_bytes(),
             )
         )

@@ -36,13 +36,14 @@ MANIFEST = load_manifest(CIRCUITS / "circuits.json")
 
 
 def compiled(file: str, template: str, *params: int) -> Built:
-    return build(Circuit("part", file, template, params, (), (), 100_000, "O0", False))
+    circuit = Circuit("part", file, template, params, (), (), 100_000, "O0", False)
+    return build(circuit, program=False)
 
 
 @cache
 def whole(name: str) -> Built:
     """Compile a deployed circuit without the last pass, which merges linear constraints."""
-    return build(replace(MANIFEST.circuit(name), optimization="O1"))
+    return build(replace(MANIFEST.circuit(name), optimization="O1"), program=False)
 
 
 def inputs_of(built: Built) -> set[int]:
