@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
@@ -37,6 +38,7 @@ _LOOPS = """
   (import "circuit" "memory" (memory 1))
   (import "circuit" "setInputSignal" (func $set (param i32 i32 i32)))
   (import "circuit" "getWitness" (func $get (param i32)))
+  (import "circuit" "getMessageChar" (func $char (result i32)))
   (func $copy (param $from i32) (param $to i32)
     (i64.store offset=0 (local.get $to) (i64.load offset=0 (local.get $from)))
     (i64.store offset=8 (local.get $to) (i64.load offset=8 (local.get $from)))
@@ -56,8 +58,21 @@ _LOOPS = """
       (call $copy (local.get $shared) (local.get $to))
       (local.set $to (i32.add (local.get $to) (i32.const 32)))
       (local.set $i (i32.add (local.get $i) (i32.const 1)))
-      (br_if $next (i32.lt_u (local.get $i) (local.get $count))))))
+      (br_if $next (i32.lt_u (local.get $i) (local.get $count)))))
+  (func (export "text") (param $to i32) (param $most i32) (result i32) (local $i i32) (local $c i32)
+    (loop $next
+      (if (local.tee $c (call $char))
+        (then
+          (i32.store8 (i32.add (local.get $to) (local.get $i)) (local.get $c))
+          (local.set $i (i32.add (local.get $i) (i32.const 1)))
+          (br_if $next (i32.lt_u (local.get $i) (local.get $most))))))
+    (local.get $i)))
 """
+
+
+_IMPORTED = ("memory", "setInputSignal", "getWitness", "getMessageChar")
+_LONGEST = 4096
+"""Characters of a message of the program that are read at most."""
 
 
 class _Refused(Exception):
@@ -87,6 +102,7 @@ class _Run:
     def __init__(self, module: wasmtime.Module, loops: wasmtime.Module) -> None:
         self._store = wasmtime.Store(wasm.ENGINE)
         self._message = ""
+        self._message_at = -1
         linker = wasmtime.Linker(wasm.ENGINE)
         handlers: dict[str, tuple[list[wasmtime.ValType], Callable[..., None]]] = {
             "exceptionHandler": ([wasmtime.ValType.i32()], self._refuse),
@@ -99,7 +115,7 @@ class _Run:
             linker.define_func("runtime", name, kind, handler)
         instance = linker.instantiate(self._store, module)
         self._exports = instance.exports(self._store)
-        parts = [self._exports[name] for name in ("memory", "setInputSignal", "getWitness")]
+        parts = [self._exports[name] for name in _IMPORTED]
         found = wasmtime.Instance(self._store, loops, parts)
         self._loops = found.exports(self._store)
         self._memory = cast(wasmtime.Memory, self._exports["memory"])
@@ -108,10 +124,12 @@ class _Run:
         raise _Refused(code)
 
     def _text(self) -> str:
-        characters: list[str] = []
-        while (c := self._call("getMessageChar")) and len(characters) < 4096:
-            characters.append(chr(c))
-        return "".join(characters)
+        if self._message_at < 0:
+            self._message_at = self._room(_LONGEST)
+        read = cast(wasmtime.Func, self._loops["text"])
+        size: int = read(self._store, self._message_at, _LONGEST)
+        start = self._message_at
+        return bytes(self._memory.read(self._store, start, start + size)).decode("latin-1")
 
     def _collect(self) -> None:
         self._message += self._text() + "\n"
@@ -183,6 +201,7 @@ def _flatten(value: object) -> list[int]:
     raise UsageFault("input values must be integers or lists of them")
 
 
+@lru_cache(maxsize=256)
 def _signal_hash(name: str) -> tuple[int, int]:
     value = 0xCBF29CE484222325  # FNV-1a, 64 bits
     for byte in name.encode():
