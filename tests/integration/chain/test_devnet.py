@@ -89,7 +89,7 @@ def test_up__on_hardhat(settings, free_port) -> None:
         os.killpg(group, 0)
 
 
-def test_start__after_a_kill__has_the_state_of_two_seconds_ago(devnet, free_port) -> None:
+def test_start__after_a_kill__has_the_state_of_ten_seconds_ago(devnet, free_port) -> None:
     running = devnet.start(Node.ANVIL, port=free_port)
     with closing(RpcClient(running.url)) as rpc:
         sender = developer_signer(0).address
@@ -116,7 +116,7 @@ def block_of(rpc: RpcClient, transaction: str) -> str:
 
 def wait_until_kept(state: Path, head: str) -> None:
     """Wait until the node has written a whole state with a block; a busy machine takes longer."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError, ValueError):
             if head in json.dumps(json.loads(state.read_text())):
