@@ -41,14 +41,11 @@ demo: setup
 doctor: setup
 	$(BIN)/mip doctor
 
-# the fast ones first, then two groups beside each other: one computes, one waits for nodes
-.PHONY: test test-parts test-whole
+# the fast ones first, then two at a time, the longest first
+.PHONY: test
 test: setup test-tools test-fast
-	$(MAKE) --no-print-directory -j2 --output-sync=line test-parts test-whole
-test-parts:
-	$(MAKE) --no-print-directory -j1 test-laws test-circuits test-contracts test-symbolic test-ape
-test-whole:
-	$(MAKE) --no-print-directory -j1 test-integration test-e2e
+	$(MAKE) --no-print-directory -j2 --output-sync=line test-e2e test-contracts test-circuits \
+		test-integration test-laws test-symbolic test-ape
 
 .PHONY: test-tools
 test-tools: tests/node/node_modules/.installed

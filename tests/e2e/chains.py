@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from mip_cli.flows.deploy import load_deployment
 from mip_cli.store.journal import FileJournal
 from tests.e2e.devices import Device, make_device
 from tests.e2e.process import STEP_LIMIT, Process, Seen
+from tests.head_start import copy_parts, session_folder
 
 
 @dataclass(frozen=True)
@@ -196,19 +198,31 @@ def free_port() -> int:
 
 @contextmanager
 def running_chain(root: Path, seen: Seen, *options: str) -> Iterator[Chain]:
-    """A chain started by ``mip dev up`` and ended by ``mip dev down``."""
+    """A chain started by ``mip dev up`` and ended by ``mip dev down``.
+
+    Without options it is one that was stopped with the suite on it; ``--fresh`` begins anew.
+    """
     port = free_port()
     device = make_device(root, seen, f"http://127.0.0.1:{port}")
+    if not options:
+        copy_parts(_stopped(), device.data, ("devnet/state.json", "devnet/journal", "deployments"))
     try:
         up = device.mip("dev", "up", "--port", str(port), "--json", *options).succeeded()
         assert up.json["rpc_url"] == device.rpc_url
+        assert (up.json["deployed"] == 0) is not bool(options)
         yield Chain(device)
     finally:
         device.mip("dev", "down")
 
 
-def new_device(root: Path, chain: Chain) -> Device:
-    """A fresh device that knows the chain's deployment record and shares nothing else."""
-    device = make_device(root, chain.device.seen, chain.url, chain.device.data)
+@cache
+def _stopped() -> Path:
+    with running_chain(session_folder() / "stopped", Seen(), "--fresh") as chain:
+        return chain.device.data
+
+
+def new_device(root: Path, chain: Chain, *, used: bool = True) -> Device:
+    """A device that knows the chain's deployment record and shares nothing else."""
+    device = make_device(root, chain.device.seen, chain.url, chain.device.data, used=used)
     shutil.copytree(chain.device.data / "deployments", device.data / "deployments")
     return device

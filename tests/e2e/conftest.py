@@ -53,8 +53,9 @@ def newcomer(device: Device, photos: demo_photos.Photos) -> Holder:
 def holder(
     tmp_path_factory: pytest.TempPathFactory, chain: Chain, photos: demo_photos.Photos
 ) -> Holder:
-    """An enrolled person; tests leave the key file as it is."""
-    found = new_holder(new_device(tmp_path_factory.mktemp("holder") / "device", chain), photos)
+    """An enrolled person at a new machine; tests leave the key file as it is."""
+    device = new_device(tmp_path_factory.mktemp("holder") / "device", chain, used=False)
+    found = new_holder(device, photos)
     found.enroll().succeeded()
     found.open()
     return found
@@ -109,7 +110,8 @@ def _nothing_leaks(
                     found -= {"device secret"}  # the one place where it lies, for its owner alone
                 assert not found, f"{found} in clear in {path}"
     assert not seen.leaked(), "a secret was shown to other processes or printed"
-    wait_for(lambda: not shared_memory() - before, "the shared memory is empty again")
+    left = shared_memory() - before
+    wait_for(lambda: not left & shared_memory(), "the shared memory is empty again")
 
 
 def devices(request: pytest.FixtureRequest, tmp_path: Path) -> list[Device]:

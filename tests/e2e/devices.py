@@ -16,6 +16,7 @@ from mip_cli.progress import Silent
 from mip_cli.store import device as device_store
 from mip_cli.store.keyfile import Unlocked
 from tests.e2e.process import CHECKOUT, MIP, Process, Result, Seen
+from tests.head_start import warm
 
 FACES = Path(__file__).parents[3] / "shared" / "faces"
 VOTE = ("--app", "PassportVote", "--call", "vote(uint256)", "--arg", "1")
@@ -177,10 +178,15 @@ class Holder:
         return opened.unlocked
 
 
-def make_device(root: Path, seen: Seen, rpc_url: str, chain_data: Path | None = None) -> Device:
+def make_device(
+    root: Path, seen: Seen, rpc_url: str, chain_data: Path | None = None, *, used: bool = True
+) -> Device:
+    """Make one that has proved before, with another passport; else one that compiles circuits."""
     device = Device(root, rpc_url, seen, chain_data or root / "data")
     for folder in (device.tmp, device.out, device.data):
         folder.mkdir(mode=0o700, parents=True)
+    if used:
+        warm(device.cache)
     return device
 
 

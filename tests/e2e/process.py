@@ -76,7 +76,7 @@ class Seen:
     canaries: dict[bytes, str] = field(default_factory=dict)
     _looked_at: set[bytes] = field(default_factory=set)
     _looked_for: set[bytes] = field(default_factory=set)
-    _read: dict[tuple[Path, int, int], set[bytes]] = field(default_factory=dict)
+    _read: dict[tuple[int, int, int, int], set[bytes]] = field(default_factory=dict)
 
     def learn(self, opened: Opened, password: str, device_secret: bytes) -> None:
         """Note the forms in which the secrets of an opened passport could leak."""
@@ -118,7 +118,8 @@ class Seen:
     def leaks_of(self, path: Path) -> set[str]:
         """Return what stands in a file; in one that did not change only what is newly known."""
         found = path.stat()
-        looked_for = self._read.setdefault((path, found.st_mtime_ns, found.st_size), set())
+        file = (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
+        looked_for = self._read.setdefault(file, set())
         new = {form: name for form, name in self.canaries.items() if form not in looked_for}
         if not new:
             return set()

@@ -14,7 +14,14 @@ import pytest
 from tests.e2e.aftermath import finish_enrolment
 from tests.e2e.chains import Chain, Proxy
 from tests.e2e.devices import Device, Holder
-from tests.e2e.process import SHARED_MEMORY, STEP_LIMIT, Process, descendants, wait_for
+from tests.e2e.process import (
+    SHARED_MEMORY,
+    STEP_LIMIT,
+    Process,
+    descendants,
+    shared_memory,
+    wait_for,
+)
 
 SECRET_FOLDER = f"{SHARED_MEMORY}/mip-"
 """How the folder of a prover's files begins."""
@@ -66,10 +73,11 @@ def test_prove__ended_while_a_prover_holds_files__leaves_none_in_memory(
 
 
 def test_prove__by_snarkjs__leaves_nothing_in_memory(holder: Holder) -> None:
-    before = set(SHARED_MEMORY.iterdir())
+    before = shared_memory()
     made = holder.prove("-o", "snarkjs.json", "--prover", "snarkjs").succeeded().json
     assert made["prover"] == "snarkjs"
-    wait_for(lambda: not {p for p in set(SHARED_MEMORY.iterdir()) - before if "mip-" in p.name}, "")
+    left = shared_memory() - before
+    wait_for(lambda: not left & shared_memory(), "nothing of it stays")
 
 
 class Terminal:

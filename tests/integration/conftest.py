@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from mip_cli.config import Settings, find_checkout, load_settings
 from mip_cli.flows import deploy as deployment_flow
 from mip_cli.progress import Silent
 from mip_cli.store.journal import FileJournal
+from tests.head_start import copy_parts, session_folder, warm
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,13 @@ def unused_port() -> int:
 
 
 @contextmanager
-def running_chain(folder: Path, node: Node, *, deployed: bool) -> Iterator[LocalChain]:
+def running_chain(
+    folder: Path, node: Node, *, deployed: bool = True, stopped: bool = True
+) -> Iterator[LocalChain]:
+    """A node, with the suite if so asked: one that was stopped with it on, or a new deployment.
+
+    One that was stopped no longer tells since when code stands there.
+    """
     checkout = find_checkout()
     assert checkout is not None, "integration tests run in a checkout"
     port = unused_port()
@@ -72,6 +80,11 @@ def running_chain(folder: Path, node: Node, *, deployed: bool) -> Iterator[Local
         rpc_url=f"http://127.0.0.1:{port}",
         keyring="off",
     )
+    if not settings.cache_dir.exists():
+        warm(settings.cache_dir)
+    stopped = stopped and deployed and node is Node.ANVIL
+    if stopped:
+        copy_parts(_stopped(), folder, ("devnet/state.json", "data/deployer", "data/deployments"))
     devnet = Devnet(folder / "devnet", checkout)
     running = devnet.start(node, port=port)
     rpc = RpcClient(running.url)
@@ -81,11 +94,19 @@ def running_chain(folder: Path, node: Node, *, deployed: bool) -> Iterator[Local
             journal = FileJournal(settings.data_dir / "deployer")
             signer = developer_signer(0)
             done = deployment_flow.deploy(settings, rpc, signer, journal, Silent())
+            assert (done.created == 0) is stopped
             deployment = done.deployment
         yield LocalChain(settings, running, devnet, rpc, deployment)
     finally:
         rpc.close()
         devnet.stop()
+
+
+@cache
+def _stopped() -> Path:
+    folder = session_folder()
+    with running_chain(folder, Node.ANVIL, deployed=True, stopped=False):
+        return folder
 
 
 @pytest.fixture(scope="session")
@@ -101,11 +122,11 @@ def start_chain(tmp_path: Path) -> Iterator[Callable[..., LocalChain]]:
     with ExitStack() as stack:
         count = 0
 
-        def start(node: Node = Node.ANVIL, *, deployed: bool = True) -> LocalChain:
+        def start(node: Node = Node.ANVIL, **options: bool) -> LocalChain:
             nonlocal count
             count += 1
             folder = tmp_path / f"chain{count}"
-            return stack.enter_context(running_chain(folder, node, deployed=deployed))
+            return stack.enter_context(running_chain(folder, node, **options))
 
         yield start
 

@@ -32,6 +32,7 @@ from mip_cli.models import Kind
 from mip_cli.progress import Silent
 from mip_cli.store import container, keyfile
 from mip_cli.store.keyfile import Unlocked
+from tests.head_start import warm
 
 if TYPE_CHECKING:
     from conftest import LocalChain
@@ -55,12 +56,13 @@ class World:
 
     def machine(self, name: str) -> Settings:
         """The settings of one person's machine, made at first use."""
-        data = self.root / name
+        data, cache = self.root / name, self.root / f"{name}-cache"
         record = self.chain.settings.data_dir / "deployments"
         if not data.exists():
             data.mkdir(mode=0o700, parents=True)
             shutil.copytree(record, data / "deployments")
-        return replace(self.chain.settings, data_dir=data, cache_dir=self.root / f"{name}-cache")
+            warm(cache)
+        return replace(self.chain.settings, data_dir=data, cache_dir=cache)
 
     @property
     def holder(self) -> Settings:

@@ -171,7 +171,7 @@ def test_record__names_what_was_deployed(chain) -> None:
 
 
 def test_record__of_an_earlier_build__is_told_and_written_anew(start_chain) -> None:
-    chain = start_chain()
+    chain = start_chain(stopped=False)
     path = flow.record_path(chain.settings, 31337)
     good = path.read_bytes()
     path.write_bytes(good.replace(b"mip.deployment/2", b"mip.deployment/1"))
@@ -291,7 +291,7 @@ def test_deploy__without_compiled_contracts__says_what_to_do(chain, tmp_path) ->
 
 def test_connect__without_a_record__finds_the_suite_of_this_build(start_chain, tmp_path) -> None:
     """Another machine needs the node alone: the addresses follow from the build."""
-    chain = start_chain()
+    chain = start_chain(stopped=False)
     other = replace(chain.settings, data_dir=tmp_path / "other")
     with connect(other) as link:
         assert link.deployment == chain.deployment
@@ -302,7 +302,7 @@ def test_connect__without_a_record__finds_the_suite_of_this_build(start_chain, t
 def test_connect__a_device_that_knows_a_chain__takes_no_other_by_itself(
     start_chain, tmp_path
 ) -> None:
-    chain = start_chain()
+    chain = start_chain(stopped=False)
     path = flow.record_path(chain.settings, 31337)
     path.rename(path.with_name("1337.json"))
     with (
