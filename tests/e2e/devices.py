@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -77,6 +78,7 @@ class Device:
             "MIP_RPC_URL": self.rpc_url,
             "MIP_KEYRING": "off",  # tests leave the keyring of whoever runs them alone
             "PYTHONWARNINGS": "ignore",
+            **{name: value for name, value in os.environ.items() if name.startswith("MALLOC_")},
             **(env or {}),
         }
         return Process(
