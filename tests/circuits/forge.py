@@ -28,7 +28,9 @@ ROOT = Path(__file__).resolve().parents[2]
 CIRCUITS = ROOT / "circuits"
 NODE_MODULES = CIRCUITS / "node_modules"
 BUILT = ROOT / "build" / "circuits"
-CACHE = load_settings().cache_dir
+CACHE = ROOT / "build" / "cache"
+KEPT = load_settings().cache_dir
+"""Machine code of the compiler and of the deployed circuits."""
 
 PARTS = ("r1cs", "wasm", "sym")
 
@@ -179,14 +181,15 @@ PLACES = {
 class Built:
     """A compiled circuit with its constraints and the names of its wires."""
 
-    def __init__(self, compiled: compiler.Compiled) -> None:
+    def __init__(self, compiled: compiler.Compiled, cache: Path = CACHE) -> None:
         self._compiled = compiled
+        self._cache = cache
         self.r1cs = r1cs.read(compiled.r1cs)
 
     @cached_property
     def program(self) -> WitnessProgram:
         assert self._compiled.wasm, "compiled for its constraints alone"
-        return WitnessProgram(self._compiled.wasm, CACHE)
+        return WitnessProgram(self._compiled.wasm, self._cache)
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -334,10 +337,10 @@ def deployed(circuit: Circuit) -> Built | None:
     if not (folder / artifacts.STAMP_FILE).is_file():
         return None
     stamp = artifacts.read_stamp(folder)
-    if stamp.sources != source_hash(Paths(CIRCUITS, NODE_MODULES, BUILT, CACHE), circuit):
+    if stamp.sources != source_hash(Paths(CIRCUITS, NODE_MODULES, BUILT, KEPT), circuit):
         return None
     parts = (artifacts.read_stamped(folder, stamp, f"{circuit.name}.{end}") for end in PARTS)
-    return Built(compiler.Compiled(*parts))
+    return Built(compiler.Compiled(*parts), KEPT)
 
 
 def build(circuit: Circuit, struck: Sequence[Rule] = (), *, program: bool = True) -> Built:
@@ -346,9 +349,9 @@ def build(circuit: Circuit, struck: Sequence[Rule] = (), *, program: bool = True
     The witness program is more than half of the work; what is only counted or checked needs none.
     """
     if program and not struck:
-        return Built(compiler.compile_circuit(circuit, CIRCUITS, NODE_MODULES, CACHE))
+        return Built(compiler.compile_circuit(circuit, CIRCUITS, NODE_MODULES, KEPT))
     code = wasm.read_pinned(NODE_MODULES / compiler.CIRCOM_WASM, compiler.CIRCOM_SHA256, "")
-    module = wasm.load_module(code, CACHE)
+    module = wasm.load_module(code, KEPT)
     with tempfile.TemporaryDirectory(prefix="mip-forge-") as folder:
         work = Path(folder)
         shutil.copytree(CIRCUITS / "lib", work / "lib")

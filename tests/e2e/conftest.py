@@ -12,6 +12,7 @@ from mip_cli.flows.demo import demo_photos
 from tests.e2e.chains import Chain, Proxy, new_device, running_chain
 from tests.e2e.devices import Device, Holder, new_holder
 from tests.e2e.process import Seen, shared_memory, wait_for
+from tests.head_start import portraits
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +36,7 @@ def own_chain(tmp_path: Path, seen: Seen) -> Iterator[Chain]:
 
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> demo_photos.Photos:
-    return demo_photos.find(None, tmp_path_factory.mktemp("photos"))
+    return portraits(tmp_path_factory.mktemp("photos"))
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ import pytest
 
 from mip_cli.chain.devnet import developer_signer
 from mip_cli.crypto.policy_text import EXAMPLE_POLICY, EXAMPLE_SCHEMA
-from mip_cli.flows.demo import demo_photos
 from mip_cli.flows.passport import enroll
 from mip_cli.progress import Silent
+from tests.head_start import portraits
 
 if TYPE_CHECKING:
     from conftest import LocalChain
@@ -101,7 +101,7 @@ class World:
 @pytest.fixture
 def world(start_chain: Callable[..., LocalChain], tmp_path: Path) -> World:
     chain = start_chain()
-    photos = demo_photos.find(None, tmp_path / "photos")
+    photos = portraits(tmp_path / "photos")
     wish = enroll.EnrollRequest("holder", photos.first, PASSWORD.encode())
     enroll.enroll(chain.settings, wish, developer_signer(1), Silent())
     (tmp_path / "adult.json").write_text(json.dumps(EXAMPLE_POLICY))

@@ -15,9 +15,9 @@ import requests
 
 from mip_cli.chain.devnet import Node, developer_signer
 from mip_cli.crypto.policy_text import EXAMPLE_POLICY, EXAMPLE_SCHEMA
-from mip_cli.flows.demo import demo_photos
 from mip_cli.flows.passport import enroll
 from mip_cli.progress import Silent
+from tests.head_start import portraits
 from tests.integration.conftest import LocalChain, running_chain
 from tests.integration.http_world import (
     Served,
@@ -107,7 +107,7 @@ class Stage:
 
 
 def set_up(chain: LocalChain, folder: Path) -> Stage:
-    photos = demo_photos.find(None, folder / "photos")
+    photos = portraits(folder / "photos")
     for name in ("holder", "stranger"):
         wish = enroll.EnrollRequest(name, photos.first, PASSWORD.encode())
         enroll.enroll(chain.settings, wish, developer_signer(1), Silent())

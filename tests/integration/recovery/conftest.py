@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mip_cli.flows.demo import demo_photos
+from tests.head_start import portraits
 from tests.integration.guardian_world import World
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def base(chain: LocalChain, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A holder with three guardians in force."""
     root = tmp_path_factory.mktemp("world")
-    photos = demo_photos.find(None, root / "photos")
+    photos = portraits(root / "photos")
     snapshot = chain.rpc.call("evm_snapshot")
     world = World(chain, photos, root / "machines")
     world.enroll()

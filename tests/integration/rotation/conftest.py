@@ -17,6 +17,7 @@ from mip_cli.flows.passport.passport_file import Factors, Opened
 from mip_cli.flows.passport.proof_file import AppCall
 from mip_cli.flows.passport.rotate import Rotated, RotateRequest
 from mip_cli.progress import Silent
+from tests.head_start import portraits
 from tests.integration.conftest import running_chain
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def own_chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalChain]:
 
 @pytest.fixture
 def holder(own_chain: LocalChain, tmp_path: Path, request: pytest.FixtureRequest) -> Holder:
-    photos = demo_photos.find(None, tmp_path / "photos")
+    photos = portraits(tmp_path / "photos")
     name = f"p{crc32(request.node.name.encode())}"
     wish = enroll.EnrollRequest(name, photos.first, PASSWORD)
     enroll.enroll(own_chain.settings, wish, PAYER, Silent())

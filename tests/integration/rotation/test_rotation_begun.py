@@ -13,7 +13,6 @@ from mip_cli.chain.devnet import developer_signer
 from mip_cli.chain.faults import TransactionPending
 from mip_cli.errors import KeyLocked, UsageFault, WrongSecret
 from mip_cli.flows import connection
-from mip_cli.flows.demo import demo_photos
 from mip_cli.flows.guardian.guardians import Wish
 from mip_cli.flows.passport import passport_file, rotate
 from mip_cli.flows.passport.passport_file import Factors
@@ -22,6 +21,7 @@ from mip_cli.flows.passport.rotate import RotateRequest
 from mip_cli.models import Kind
 from mip_cli.progress import Silent
 from mip_cli.store import keyfile
+from tests.head_start import portraits
 from tests.integration.guardian_world import DAY, NAMES, World
 from tests.integration.guardian_world import PASSWORD as WORLD_PASSWORD
 from tests.integration.rotation.conftest import NEW_PASSWORD, PAYER, Holder
@@ -175,7 +175,7 @@ def test_rotate__guardians_come_into_force_in_the_middle__goes_on(
     own_chain: LocalChain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The leaf has new keys and new guardians; the staged file knows the keys alone."""
-    world = World(own_chain, demo_photos.find(None, tmp_path / "photos"), tmp_path / "world")
+    world = World(own_chain, portraits(tmp_path / "photos"), tmp_path / "world")
     world.enroll()
     made = world.propose(Wish(tuple(world.card(name) for name in NAMES), threshold=2, quorum=3))
     assert made.parts.keys() == set(NAMES)

@@ -13,12 +13,12 @@ import pytest
 from mip_cli.chain.devnet import developer_signer
 from mip_cli.cli import main
 from mip_cli.crypto.cid import cid_of
-from mip_cli.flows.demo import demo_photos
 from mip_cli.flows.passport import enroll, passport_file
 from mip_cli.flows.passport.passport_file import Factors
 from mip_cli.flows.passport.passport_keys import keys_of
 from mip_cli.flows.recovery.locator import parse_locator
 from mip_cli.progress import Silent
+from tests.head_start import portraits
 
 if TYPE_CHECKING:
     from conftest import LocalChain
@@ -32,7 +32,7 @@ def test_sheet__names_the_passport_and_holds_no_secret(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    photos = demo_photos.find(None, tmp_path)
+    photos = portraits(tmp_path)
     wish = enroll.EnrollRequest("printed", photos.first, PASSWORD)
     enroll.enroll(chain.settings, wish, developer_signer(1), Silent())
     factors = Factors(PASSWORD, photos.again)

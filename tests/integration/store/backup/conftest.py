@@ -28,6 +28,7 @@ from mip_cli.store.guardian_codec import GuardianState, Member, SetRecord
 from mip_cli.store.secrets_codec import PassportSecrets, PassportStatus
 from mip_cli.store.slots import PeopleLock
 from mip_cli.units import Address, Epoch
+from tests.head_start import portraits
 
 PASSWORD = "correct horse battery staple"
 OTHER_PASSWORD = "another horse altogether"
@@ -67,7 +68,7 @@ def guardians(people: PeopleSecret) -> GuardianState:
 
 @pytest.fixture(scope="package")
 def template_owner(tmp_path_factory: pytest.TempPathFactory) -> Owner:
-    photos = demo_photos.find(None, tmp_path_factory.mktemp("photos"))
+    photos = portraits(tmp_path_factory.mktemp("photos"))
     folder = tmp_path_factory.mktemp("device") / "data"
     settings = replace(load_settings(), data_dir=folder, keyring="off")
     template = face.enrolment_template(photos.first, settings, Silent())
