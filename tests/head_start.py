@@ -43,7 +43,7 @@ def warm(cache_dir: Path) -> None:
     """Give a machine the cache of one that has proved before; costs no room and no reading."""
     folder = cache_dir / CACHE_FOLDER
     for part in (cache_dir.parent, cache_dir, folder):
-        part.mkdir(mode=0o700, exist_ok=True)
+        part.mkdir(mode=0o700, parents=True, exist_ok=True)
     for path in _machine_code():
         try:
             os.link(path, folder / path.name)

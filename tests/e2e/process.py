@@ -24,7 +24,7 @@ from mip_cli.flows.passport.passport_file import Opened
 MIP = Path(sys.executable).parent / "mip"
 CHECKOUT = find_checkout()
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where a prover's files may lie
-STEP_LIMIT = 900
+STEP_LIMIT = 1800
 """Seconds after which a command or an awaited event counts as hanging."""
 
 

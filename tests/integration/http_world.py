@@ -16,6 +16,8 @@ from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from tests.head_start import warm
+
 MIP = Path(sys.executable).parent / "mip"
 START_LIMIT = 90
 """Seconds after which a server that does not listen has failed."""
@@ -58,7 +60,7 @@ def serving(
         yield Served(url or f"http://127.0.0.1:{port}", port, log, process)
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        process.wait(300)
     assert process.returncode == 143, log.read_text()
     assert "Traceback" not in log.read_text()
 
@@ -78,7 +80,10 @@ def unused_port() -> int:
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
-    """Return the few variables that a command gets."""
+    """Return the few variables that a command gets; its home is warm."""
+    cache = folder / ".cache" / "mip"
+    if not cache.exists():
+        warm(cache)
     return {"PATH": os.environ["PATH"], "HOME": str(folder), "MIP_KEYRING": "off", **more}
 
 

@@ -17,7 +17,7 @@ from mip_cli.chain.devnet import developer_signer
 from mip_cli.crypto.policy_text import EXAMPLE_POLICY, EXAMPLE_SCHEMA
 from mip_cli.flows.passport import enroll
 from mip_cli.progress import Silent
-from tests.head_start import portraits
+from tests.head_start import portraits, warm
 
 if TYPE_CHECKING:
     from conftest import LocalChain
@@ -67,7 +67,7 @@ class World:
             capture_output=True,
             text=True,
             check=False,
-            timeout=180,
+            timeout=900,
         )
         assert done.returncode == code, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
@@ -102,6 +102,7 @@ class World:
 def world(start_chain: Callable[..., LocalChain], tmp_path: Path) -> World:
     chain = start_chain()
     photos = portraits(tmp_path / "photos")
+    warm(tmp_path / ".cache" / "mip")
     wish = enroll.EnrollRequest("holder", photos.first, PASSWORD.encode())
     enroll.enroll(chain.settings, wish, developer_signer(1), Silent())
     (tmp_path / "adult.json").write_text(json.dumps(EXAMPLE_POLICY))

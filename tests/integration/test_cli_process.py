@@ -60,7 +60,7 @@ def test_completion__words(words, position, expected):
         env=environment | {"_MIP_COMPLETE": "bash_complete"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert {line.split(",")[1] for line in done.stdout.splitlines()} == expected
@@ -102,13 +102,13 @@ def test_signal__ends_with_its_code(tmp_path, number, code, line):
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
         wait_until_reading(process.pid)
         process.send_signal(number)
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=300)
     assert (process.returncode, err) == (code, f"mip: error: {line}\n")
 
 
 def wait_until_reading(pid: int) -> None:
     """Wait until the process sits in read(2) on its standard input."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         if Path(f"/proc/{pid}/syscall").read_text().split()[:2] == ["0", "0x0"]:
             return

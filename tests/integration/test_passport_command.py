@@ -248,7 +248,7 @@ def on_a_terminal(command: list[str], *typed: bytes) -> tuple[int, str]:
         if answers and shown.endswith(b": "):
             os.write(screen, answers.pop(0))
     os.close(screen)
-    return process.wait(timeout=20), shown.decode()
+    return process.wait(timeout=300), shown.decode()
 
 
 def show_command(data_dir: Path, photo: Path) -> list[str]:

@@ -37,7 +37,7 @@ def official(command: list[str], node: Node) -> dict[str, object]:
     url = node.url.removeprefix("ipfs:")
     texts = [base64.b64encode(block.data).decode() for block in BLOCKS]
     done = subprocess.run(
-        [*command, url, *texts], capture_output=True, text=True, timeout=60, check=False
+        [*command, url, *texts], capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
