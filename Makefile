@@ -52,9 +52,9 @@ test-tools: tests/node/node_modules/.installed
 
 # what a process freed it uses again: on some virtual machines a fresh page costs 0.1 ms, and a
 # command that opens a passport took 80,000
-THRIFTY := MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=1073741824
+REUSE_MEMORY := MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=1073741824
 # plugins of the contract frameworks cost each start of pytest six seconds
-PYTEST := $(THRIFTY) $(BIN)/pytest -q -p no:ape_test -p no:boa_test
+PYTEST := $(REUSE_MEMORY) $(BIN)/pytest -q -p no:ape_test -p no:boa_test
 
 .PHONY: test-fast test-laws test-circuits test-contracts test-symbolic test-ape test-integration test-e2e
 test-fast:
@@ -67,9 +67,9 @@ test-laws:
 test-circuits:
 	$(PYTEST) tests/circuits
 test-contracts:
-	$(THRIFTY) $(BIN)/pytest -q tests/contracts
+	$(REUSE_MEMORY) $(BIN)/pytest -q tests/contracts
 	# seeded faults that these tests must notice; all of them: make test-mutants
-	$(THRIFTY) $(BIN)/pytest -q tests/contracts/mutants.py -m quick
+	$(REUSE_MEMORY) $(BIN)/pytest -q tests/contracts/mutants.py -m quick
 # the arithmetic of delays and thresholds, for every number; one witness for each input
 test-symbolic: build/symbolic/.installed
 	$(BIN)/pytest -q tests/contracts/symbolic/prove.py

@@ -40,8 +40,13 @@ def _machine_code() -> tuple[Path, ...]:
 
 
 def warm(cache_dir: Path) -> None:
-    """Give a machine the cache of one that has proved before; costs no room and no reading."""
+    """Give a machine the cache of one that has proved before; costs no room and no reading.
+
+    One that has a cache keeps its own.
+    """
     folder = cache_dir / CACHE_FOLDER
+    if folder.exists():
+        return
     for part in (cache_dir.parent, cache_dir, folder):
         part.mkdir(mode=0o700, parents=True, exist_ok=True)
     for path in _machine_code():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import cast
 
@@ -31,6 +31,7 @@ _REASONS = {
     5: "the circuit has not enough memory",
     6: "an input signal has too many values",
 }
+_LONGEST_MESSAGE = 4096
 _PLACE = re.compile(r"[Ee]rror in template (\w+?)(?:_\d+)? line: (\d+)")
 
 _LOOPS = """
@@ -70,11 +71,6 @@ _LOOPS = """
 """
 
 
-_IMPORTED = ("memory", "setInputSignal", "getWitness", "getMessageChar")
-_LONGEST = 4096
-"""Characters of a message of the program that are read at most."""
-
-
 class _Refused(Exception):
     def __init__(self, code: int) -> None:
         super().__init__(str(code))
@@ -102,7 +98,6 @@ class _Run:
     def __init__(self, module: wasmtime.Module, loops: wasmtime.Module) -> None:
         self._store = wasmtime.Store(wasm.ENGINE)
         self._message = ""
-        self._message_at = -1
         linker = wasmtime.Linker(wasm.ENGINE)
         handlers: dict[str, tuple[list[wasmtime.ValType], Callable[..., None]]] = {
             "exceptionHandler": ([wasmtime.ValType.i32()], self._refuse),
@@ -115,7 +110,8 @@ class _Run:
             linker.define_func("runtime", name, kind, handler)
         instance = linker.instantiate(self._store, module)
         self._exports = instance.exports(self._store)
-        parts = [self._exports[name] for name in _IMPORTED]
+        names = ("memory", "setInputSignal", "getWitness", "getMessageChar")
+        parts = [self._exports[name] for name in names]
         found = wasmtime.Instance(self._store, loops, parts)
         self._loops = found.exports(self._store)
         self._memory = cast(wasmtime.Memory, self._exports["memory"])
@@ -123,12 +119,14 @@ class _Run:
     def _refuse(self, code: int) -> None:
         raise _Refused(code)
 
+    @cached_property
+    def _message_room(self) -> int:
+        return self._room(_LONGEST_MESSAGE)
+
     def _text(self) -> str:
-        if self._message_at < 0:
-            self._message_at = self._room(_LONGEST)
+        start = self._message_room
         read = cast(wasmtime.Func, self._loops["text"])
-        size: int = read(self._store, self._message_at, _LONGEST)
-        start = self._message_at
+        size: int = read(self._store, start, _LONGEST_MESSAGE)
         return bytes(self._memory.read(self._store, start, start + size)).decode("latin-1")
 
     def _collect(self) -> None:

@@ -17,22 +17,19 @@ from pathlib import Path
 
 from mip_cli.config import load_settings
 from mip_cli.crypto.field import R
-from mip_cli.zk import artifacts, binfile, compiler, r1cs, wasm
-from mip_cli.zk.build import Paths, source_hash
+from mip_cli.zk import binfile, compiler, r1cs, wasm
+from mip_cli.zk.build import Paths, plan
 from mip_cli.zk.constants import write_constants
-from mip_cli.zk.manifest import Circuit
+from mip_cli.zk.manifest import Circuit, load_manifest
 from mip_cli.zk.passport_inputs import PassportParameters
 from mip_cli.zk.witness import WitnessProgram
 
 ROOT = Path(__file__).resolve().parents[2]
 CIRCUITS = ROOT / "circuits"
 NODE_MODULES = CIRCUITS / "node_modules"
-BUILT = ROOT / "build" / "circuits"
 CACHE = ROOT / "build" / "cache"
-KEPT = load_settings().cache_dir
-"""Machine code of the compiler and of the deployed circuits."""
-
-PARTS = ("r1cs", "wasm", "sym")
+SETUP_CACHE = load_settings().cache_dir
+SETUP = Paths(CIRCUITS, NODE_MODULES, ROOT / "build" / "circuits", SETUP_CACHE)
 
 Inputs = dict[str, "int | list[int]"]
 Row = tuple[dict[int, int], dict[int, int], dict[int, int]]
@@ -332,15 +329,17 @@ class Forge:
 
 
 def deployed(circuit: Circuit) -> Built | None:
-    """Read a circuit as `make setup` built it; None unless that is of these very sources."""
-    folder = BUILT / circuit.name
-    if not (folder / artifacts.STAMP_FILE).is_file():
+    """Read a circuit as `make setup` built it; None unless a build would leave it as it is."""
+    manifest = load_manifest(SETUP.manifest)
+    if manifest.circuits.get(circuit.name) != circuit:
         return None
-    stamp = artifacts.read_stamp(folder)
-    if stamp.sources != source_hash(Paths(CIRCUITS, NODE_MODULES, BUILT, KEPT), circuit):
+    (job,) = plan(SETUP, manifest, [circuit.name])
+    if job.reason is not None:
         return None
-    parts = (artifacts.read_stamped(folder, stamp, f"{circuit.name}.{end}") for end in PARTS)
-    return Built(compiler.Compiled(*parts), KEPT)
+    files = (
+        SETUP.output / circuit.name / f"{circuit.name}.{end}" for end in ("r1cs", "wasm", "sym")
+    )
+    return Built(compiler.Compiled(*(file.read_bytes() for file in files)), SETUP_CACHE)
 
 
 def build(circuit: Circuit, struck: Sequence[Rule] = (), *, program: bool = True) -> Built:
@@ -349,9 +348,9 @@ def build(circuit: Circuit, struck: Sequence[Rule] = (), *, program: bool = True
     The witness program is more than half of the work; what is only counted or checked needs none.
     """
     if program and not struck:
-        return Built(compiler.compile_circuit(circuit, CIRCUITS, NODE_MODULES, KEPT))
+        return Built(compiler.compile_circuit(circuit, CIRCUITS, NODE_MODULES, SETUP_CACHE))
     code = wasm.read_pinned(NODE_MODULES / compiler.CIRCOM_WASM, compiler.CIRCOM_SHA256, "")
-    module = wasm.load_module(code, KEPT)
+    module = wasm.load_module(code, SETUP_CACHE)
     with tempfile.TemporaryDirectory(prefix="mip-forge-") as folder:
         work = Path(folder)
         shutil.copytree(CIRCUITS / "lib", work / "lib")
@@ -367,7 +366,8 @@ def build(circuit: Circuit, struck: Sequence[Rule] = (), *, program: bool = True
         write_constants(work / "generated")
         (work / "forge_main.circom").write_text(compiler.main_source(circuit))
         arguments = ["forge_main.circom", "--r1cs", "--sym", f"--{circuit.optimization}"]
-        arguments += ["--wasm"] * program
+        if program:
+            arguments.append("--wasm")
         for searched in ("lib", library.as_posix(), "generated"):
             arguments += ["-l", searched]
         # the public entry refuses warnings, and a circuit without its checks draws some

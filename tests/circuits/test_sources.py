@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import forge
 import pytest
 from forge import CIRCUITS, RULES, Built, Forge
 
@@ -39,11 +42,29 @@ def test_cost__is_what_header_and_specification_say(
     passport: Forge, passport_512: Forge, approval: Forge, kyc: Forge, document: Forge
 ) -> None:
     specification = (CIRCUITS.parent / "docs" / "protocol.md").read_text()
-    for forge in (passport, passport_512, approval, kyc, document):
-        cost = f"{forge.real.r1cs.constraints:,}"
-        header = (CIRCUITS / forge.circuit.file).read_text().split("pragma", 1)[0]
-        assert re.search(rf"\b{cost} at \({forge.circuit.params[0]}\b", header)
+    for built in (passport, passport_512, approval, kyc, document):
+        cost = f"{built.real.r1cs.constraints:,}"
+        header = (CIRCUITS / built.circuit.file).read_text().split("pragma", 1)[0]
+        assert re.search(rf"\b{cost} at \({built.circuit.params[0]}\b", header)
         assert re.search(rf"\b{cost}\b", specification)
+
+
+def test_deployed__of_other_sources__is_not_taken_for_these(
+    approval: Forge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else every test of a rule would look at a circuit of yesterday."""
+    circuits = tmp_path / "circuits"
+    shutil.copytree(CIRCUITS, circuits, ignore=shutil.ignore_patterns("node_modules"))
+    monkeypatch.setattr(forge, "SETUP", replace(forge.SETUP, circuits=circuits))
+    assert forge.deployed(approval.circuit) is not None
+    rule = RULES["set opening"]
+    source = circuits / rule.file
+    source.write_text(rule.strike(source.read_text()))
+    assert forge.deployed(approval.circuit) is None
+
+
+def test_deployed__of_other_parameters__is_not_taken_for_these(approval: Forge) -> None:
+    assert forge.deployed(replace(approval.circuit, params=(5,))) is None
 
 
 @pytest.mark.parametrize(

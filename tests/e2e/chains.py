@@ -204,12 +204,13 @@ def running_chain(root: Path, seen: Seen, *options: str) -> Iterator[Chain]:
     """
     port = free_port()
     device = make_device(root, seen, f"http://127.0.0.1:{port}")
-    if not options:
+    stopped = not options
+    if stopped:
         copy_parts(_stopped(), device.data, ("devnet/state.json", "devnet/journal", "deployments"))
     try:
         up = device.mip("dev", "up", "--port", str(port), "--json", *options).succeeded()
         assert up.json["rpc_url"] == device.rpc_url
-        assert (up.json["deployed"] == 0) is not bool(options)
+        assert (up.json["deployed"] == 0) is stopped
         yield Chain(device)
     finally:
         device.mip("dev", "down")

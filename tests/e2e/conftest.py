@@ -11,7 +11,7 @@ from mip_cli.chain.devnet import TEST_KEYS
 from mip_cli.flows.demo import demo_photos
 from tests.e2e.chains import Chain, Proxy, new_device, running_chain
 from tests.e2e.devices import Device, Holder, new_holder
-from tests.e2e.process import Seen, shared_memory, wait_for
+from tests.e2e.process import Seen, shared_memory, wait_until_removed
 from tests.head_start import portraits
 
 
@@ -111,8 +111,7 @@ def _nothing_leaks(
                     found -= {"device secret"}  # the one place where it lies, for its owner alone
                 assert not found, f"{found} in clear in {path}"
     assert not seen.leaked(), "a secret was shown to other processes or printed"
-    left = shared_memory() - before
-    wait_for(lambda: not left & shared_memory(), "the shared memory is empty again")
+    wait_until_removed(before)
 
 
 def devices(request: pytest.FixtureRequest, tmp_path: Path) -> list[Device]:

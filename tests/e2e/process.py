@@ -118,6 +118,7 @@ class Seen:
     def leaks_of(self, path: Path) -> set[str]:
         """Return what stands in a file; in one that did not change only what is newly known."""
         found = path.stat()
+        # a machine's warm cache is links to one file
         file = (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
         looked_for = self._read.setdefault(file, set())
         new = {form: name for form, name in self.canaries.items() if form not in looked_for}
@@ -231,6 +232,15 @@ def descendants(pid: int) -> list[int]:
 
 def shared_memory() -> set[str]:
     return {entry.name for entry in SHARED_MEMORY.iterdir() if entry.name.startswith("mip-")}
+
+
+def wait_until_removed(before: set[str]) -> None:
+    """Wait until what came into the shared memory since then has gone; fail when it stays.
+
+    Another suite's proofs, made meanwhile, come and go.
+    """
+    left = shared_memory() - before
+    wait_for(lambda: not left & shared_memory(), f"{left} removed from the shared memory")
 
 
 def wait_for(condition: Callable[[], object], what: str, limit: float = 300.0) -> None:

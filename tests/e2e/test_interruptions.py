@@ -21,6 +21,7 @@ from tests.e2e.process import (
     descendants,
     shared_memory,
     wait_for,
+    wait_until_removed,
 )
 
 SECRET_FOLDER = f"{SHARED_MEMORY}/mip-"
@@ -76,8 +77,7 @@ def test_prove__by_snarkjs__leaves_nothing_in_memory(holder: Holder) -> None:
     before = shared_memory()
     made = holder.prove("-o", "snarkjs.json", "--prover", "snarkjs").succeeded().json
     assert made["prover"] == "snarkjs"
-    left = shared_memory() - before
-    wait_for(lambda: not left & shared_memory(), "nothing of it stays")
+    wait_until_removed(before)
 
 
 class Terminal:

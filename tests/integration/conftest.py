@@ -80,8 +80,7 @@ def running_chain(
         rpc_url=f"http://127.0.0.1:{port}",
         keyring="off",
     )
-    if not settings.cache_dir.exists():
-        warm(settings.cache_dir)
+    warm(settings.cache_dir)
     stopped = stopped and deployed and node is Node.ANVIL
     if stopped:
         copy_parts(_stopped(), folder, ("devnet/state.json", "data/deployer", "data/deployments"))

@@ -81,9 +81,7 @@ def unused_port() -> int:
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
     """Return the few variables that a command gets; its home is warm."""
-    cache = folder / ".cache" / "mip"
-    if not cache.exists():
-        warm(cache)
+    warm(folder / ".cache" / "mip")
     return {"PATH": os.environ["PATH"], "HOME": str(folder), "MIP_KEYRING": "off", **more}
 
 
