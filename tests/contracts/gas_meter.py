@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ANVIL = ROOT / "circuits/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"
 BUILD = ROOT / "build" / "contracts"
 DEADLINE = 2**40
+PATIENCE = 300  # seconds for an answer of the node; it hangs no test of ours, only a slow machine
 
 
 @contextmanager
@@ -36,10 +37,11 @@ def anvil() -> Iterator[Web3]:
     command = [str(ANVIL), "--host", "127.0.0.1", "--port", str(port), "--silent"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        w3 = Web3(HTTPProvider(f"http://127.0.0.1:{port}", request_kwargs={"timeout": 60}))
-        for _ in range(200):
-            if w3.is_connected():
-                break
+        w3 = Web3(HTTPProvider(f"http://127.0.0.1:{port}", request_kwargs={"timeout": PATIENCE}))
+        end = time.monotonic() + PATIENCE
+        while not w3.is_connected():
+            assert process.poll() is None, "anvil ended"
+            assert time.monotonic() < end, "anvil does not answer"
             time.sleep(0.05)
         w3.eth.default_account = w3.eth.accounts[0]
         yield w3
@@ -86,7 +88,9 @@ class Suite:
         return self.w3.eth.contract(address=receipt["contractAddress"], abi=document["abi"])
 
     def sent(self, transaction: Any) -> Any:
-        receipt = self.w3.eth.wait_for_transaction_receipt(transaction, poll_latency=0.005)
+        receipt = self.w3.eth.wait_for_transaction_receipt(
+            transaction, timeout=PATIENCE, poll_latency=0.005
+        )
         assert receipt["status"] == 1
         return receipt
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import os
+import secrets
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -163,14 +167,36 @@ def test_child__confines_what_it_loads_before_its_first_instruction(tmp_path: Pa
     with child.secret_descriptor(b"key ") as key, child.secret_descriptor(b"witness ") as wtns:
         paths = [f"/proc/self/fd/{descriptor}" for descriptor in (key, wtns)]
         command = [sys.executable, "-I", "-S", CHILD, package.parent, *paths]
-        out = child.run(Program(command, cwd=Path("/"), pass_fds=[key, wtns]), timeout=30)
+        out = child.run(Program(command, cwd=Path("/"), pass_fds=[key, wtns]), timeout=60)
     assert out == b"key witness " + 14 * b"-"
+
+
+@pytest.fixture
+def nap() -> str:
+    """Return what only this test's programs sleep: seconds, longer than any test."""
+    return f"600.{secrets.randbelow(10**12):012d}"
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def sleeps(nap: str) -> bool:
+    """Say whether a program that names this nap runs."""
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has just ended
+            if nap.encode() in process.read_bytes():
+                return True
+    return False
 
 
 def test_run__passes_nothing_of_our_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIP_CANARY", "secret")
     monkeypatch.setenv("LD_PRELOAD", "")
-    out = child.run(Program(["/usr/bin/env"]), timeout=10)
+    out = child.run(Program(["/usr/bin/env"]), timeout=60)
     assert b"CANARY" not in out
     assert b"LD_PRELOAD" not in out
 
@@ -181,59 +207,65 @@ def test_run__passes_no_descriptors() -> None:
     os.close(null)
     os.set_inheritable(inherited, True)
     try:
-        out = child.run(Program(["/bin/ls", "/proc/self/fd"]), timeout=10)
+        out = child.run(Program(["/bin/ls", "/proc/self/fd"]), timeout=60)
     finally:
         os.close(inherited)
     assert str(inherited).encode() not in out.split()
 
 
-def test_run__kills_what_the_program_started(tmp_path: Path) -> None:
-    script = tmp_path / "script.sh"
-    mark = tmp_path / "mark"
-    script.write_text(f"(sleep 1; touch {mark}) &\nsleep 60\n")
-    start = time.monotonic()
+def test_run__kills_what_the_program_started(nap: str) -> None:
     with pytest.raises(EnvironmentFault, match="did not finish"):
-        child.run(Program(["/bin/sh", script]), timeout=0.2)
-    assert time.monotonic() - start < 50  # it would sleep longer
-    time.sleep(1.2)
-    assert not mark.exists()
+        child.run(Program(["/bin/sh", "-c", f"sleep {nap} & sleep {nap}"]), timeout=2)
+    wait_until(lambda: not sleeps(nap))
 
 
-def test_run_together__gives_each_output_and_ends_all_when_one_fails(tmp_path: Path) -> None:
+def test_run_together__gives_each_output_and_ends_all_when_one_fails(
+    tmp_path: Path, nap: str
+) -> None:
     both = [Program(["/bin/echo", word]) for word in ("one", "two")]
-    assert child.run_together(both, timeout=10) == [b"one\n", b"two\n"]
+    assert child.run_together(both, timeout=60) == [b"one\n", b"two\n"]
     mark = tmp_path / "mark"
-    slow = Program(["/bin/sh", "-c", f"sleep 1; touch {mark}"])
-    with pytest.raises(EnvironmentFault, match="false failed with status 1"):
-        child.run_together([Program(["/bin/false"]), slow], timeout=10)
+    slow = Program(["/bin/sh", "-c", f"touch {mark}; sleep {nap}"])
+    fails = Program(["/bin/sh", "-c", f"until [ -e {mark} ]; do sleep 0.02; done; exit 1"])
+    with pytest.raises(EnvironmentFault, match="sh failed with status 1"):
+        child.run_together([fails, slow], timeout=60)
+    assert mark.exists()
+    wait_until(lambda: not sleeps(nap))
     with pytest.raises(ToolMissing, match="cannot start absent"):
-        child.run_together([slow, Program([tmp_path / "absent"])], timeout=10)
-    time.sleep(1.2)
-    assert not mark.exists()
+        child.run_together([slow, Program([tmp_path / "absent"])], timeout=60)
+    wait_until(lambda: not sleeps(nap))
 
 
-def test_run_together__what_one_started_ends_with_it(tmp_path: Path) -> None:
+def test_run_together__what_one_started_ends_with_it(tmp_path: Path, nap: str) -> None:
     """Not with the last of all: its number may be another process's by then."""
-    mark = tmp_path / "mark"
-    started = f"(sleep 0.5; touch {mark}) >/dev/null 2>&1 & exit 0"
-    shells = [Program(["/bin/sh", "-c", script]) for script in (started, "sleep 1.2")]
-    assert child.run_together(shells, timeout=10) == [b"", b""]
-    assert not mark.exists()
+    begun, end = tmp_path / "begun", tmp_path / "end"
+    starts = f"sleep {nap} >/dev/null 2>&1 & touch {begun}"
+    shells = [starts, f"until [ -e {end} ]; do sleep 0.02; done"]
+    programs = [Program(["/bin/sh", "-c", script]) for script in shells]
+    with ThreadPoolExecutor() as threads:
+        running = threads.submit(child.run_together, programs, timeout=60)
+        try:
+            wait_until(begun.exists)
+            wait_until(lambda: not sleeps(nap))
+            assert not running.done()
+        finally:
+            end.touch()
+        assert running.result() == [b"", b""]
 
 
 def test_run__failure_and_absence__reverts(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentFault, match="status 1"):
-        child.run(Program(["/bin/false"]), timeout=10)
+        child.run(Program(["/bin/false"]), timeout=60)
     with pytest.raises(ToolMissing, match="cannot start"):
-        child.run(Program([tmp_path / "absent"]), timeout=10)
+        child.run(Program([tmp_path / "absent"]), timeout=60)
 
 
 def test_run__quiet_failure_shows_no_output() -> None:
     script = "echo canary; echo canary >&2; exit 3"
     with pytest.raises(EnvironmentFault, match="status 3: canary\ncanary"):
-        child.run(Program(["/bin/sh", "-c", script]), timeout=10)
+        child.run(Program(["/bin/sh", "-c", script]), timeout=60)
     with pytest.raises(EnvironmentFault) as refused:
-        child.run(Program(["/bin/sh", "-c", script], quiet=True), timeout=10)
+        child.run(Program(["/bin/sh", "-c", script], quiet=True), timeout=60)
     assert "canary" not in str(refused.value)
 
 
