@@ -13,6 +13,7 @@ import pytest
 from mip_cli.chain.devnet import developer_signer
 from mip_cli.chain.enrolment import sign_enrollment
 from mip_cli.chain.keys import Signer
+from mip_cli.chain.logs import next_time
 from mip_cli.crypto import commitments
 from mip_cli.crypto.field import random_element
 from mip_cli.crypto.kdf import KdfParams
@@ -69,12 +70,7 @@ class Holder:
 
 
 def chain_time(chain: LocalChain) -> int:
-    return int(chain.rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
-
-
-def pass_time(chain: LocalChain, seconds: int) -> None:
-    chain.rpc.call("evm_increaseTime", seconds)
-    chain.rpc.call("evm_mine")
+    return next_time(chain.rpc)  # the newest block may be older than the test
 
 
 def enroll_stranger(chain: LocalChain, deadline: int) -> None:
@@ -119,7 +115,8 @@ class CrowdedProver:
 
 def next_minute(chain: LocalChain) -> None:
     """Go to the first second of the next bucket, so that a test's acts share one."""
-    pass_time(chain, 60 - chain_time(chain) % 60)
+    chain.rpc.call("evm_setNextBlockTimestamp", chain_time(chain) // 60 * 60 + 60)
+    chain.rpc.call("evm_mine")
 
 
 def test_prove__while_others_enrol__uses_a_root_that_lasts(holder: Holder) -> None:
