@@ -44,8 +44,8 @@ doctor: setup
 # the fast ones first, then two at a time, the longest first
 .PHONY: test
 test: setup test-tools test-fast
-	$(MAKE) --no-print-directory -j2 --output-sync=line test-e2e test-contracts test-circuits \
-		test-integration test-laws test-symbolic test-ape
+	$(MAKE) --no-print-directory -j2 --output-sync=line test-e2e test-integration test-circuits \
+		test-mutants-quick test-contracts test-laws test-symbolic test-ape
 
 .PHONY: test-tools
 test-tools: tests/node/node_modules/.installed
@@ -56,7 +56,8 @@ REUSE_MEMORY := MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=1073741
 # plugins of the contract frameworks cost each start of pytest six seconds
 PYTEST := $(REUSE_MEMORY) $(BIN)/pytest -q -p no:ape_test -p no:boa_test
 
-.PHONY: test-fast test-laws test-circuits test-contracts test-symbolic test-ape test-integration test-e2e
+.PHONY: test-fast test-laws test-circuits test-contracts test-mutants-quick test-symbolic test-ape \
+	test-integration test-e2e
 test-fast:
 	$(PYTEST) --hypothesis-profile=quick -m "not thorough" -k "not killed" tests/unit tests/property
 # the same laws on all their examples, what takes its time, and kills at every write
@@ -67,9 +68,10 @@ test-laws:
 test-circuits:
 	$(PYTEST) tests/circuits
 test-contracts:
-	$(REUSE_MEMORY) $(BIN)/pytest -q tests/contracts
-	# seeded faults that these tests must notice; all of them: make test-mutants
-	$(REUSE_MEMORY) $(BIN)/pytest -q tests/contracts/mutants.py -m quick
+	$(PYTEST) tests/contracts
+# seeded faults that these tests must notice; all of them: make test-mutants
+test-mutants-quick:
+	$(PYTEST) tests/contracts/mutants.py -m quick
 # the arithmetic of delays and thresholds, for every number; one witness for each input
 test-symbolic: build/symbolic/.installed
 	$(BIN)/pytest -q tests/contracts/symbolic/prove.py
@@ -85,7 +87,7 @@ test-e2e:
 # an hour: each seeded fault must be noticed by the contract tests
 .PHONY: test-mutants
 test-mutants: setup
-	$(BIN)/pytest -q tests/contracts/mutants.py -m slow
+	$(PYTEST) tests/contracts/mutants.py -m slow
 
 .PHONY: lint
 lint: tools
