@@ -1,4 +1,4 @@
-"""Fixtures for the circuit tests: each circuit compiled once, and holders for it."""
+"""Fixtures for the circuit tests: each circuit compiled or read once, and holders for it."""
 
 from __future__ import annotations
 

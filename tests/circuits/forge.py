@@ -17,6 +17,7 @@ from pathlib import Path
 
 from mip_cli.config import load_settings
 from mip_cli.crypto.field import R
+from mip_cli.errors import UsageFault
 from mip_cli.zk import binfile, compiler, r1cs, wasm
 from mip_cli.zk.build import Paths, plan
 from mip_cli.zk.constants import write_constants
@@ -333,7 +334,10 @@ def deployed(circuit: Circuit) -> Built | None:
     manifest = load_manifest(SETUP.manifest)
     if manifest.circuits.get(circuit.name) != circuit:
         return None
-    (job,) = plan(SETUP, manifest, [circuit.name])
+    try:
+        (job,) = plan(SETUP, manifest, [circuit.name])
+    except UsageFault:  # the key of a ceremony for other sources
+        return None
     if job.reason is not None:
         return None
     files = (

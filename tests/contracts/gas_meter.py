@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ANVIL = ROOT / "circuits/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"
 BUILD = ROOT / "build" / "contracts"
 DEADLINE = 2**40
-PATIENCE = 300  # seconds for an answer of the node; it hangs no test of ours, only a slow machine
+PATIENCE = 300  # seconds after which a node that does not answer has failed
 
 
 @contextmanager

@@ -6,7 +6,6 @@ import http.client
 import json
 import secrets
 import shutil
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -28,6 +27,7 @@ from mip_cli.store.journal import FileJournal
 from tests.e2e.devices import Device, make_device
 from tests.e2e.process import STEP_LIMIT, Process, Seen
 from tests.head_start import copy_parts, session_folder
+from tests.ports import unused_port
 
 
 @dataclass(frozen=True)
@@ -190,19 +190,13 @@ def ask_upstream(host: str, body: bytes) -> bytes:
         connection.close()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def running_chain(root: Path, seen: Seen, *options: str) -> Iterator[Chain]:
     """A chain started by ``mip dev up`` and ended by ``mip dev down``.
 
     Without options it is one that was stopped with the suite on it; ``--fresh`` begins anew.
     """
-    port = free_port()
+    port = unused_port()
     device = make_device(root, seen, f"http://127.0.0.1:{port}")
     stopped = not options
     if stopped:
@@ -223,7 +217,10 @@ def _stopped() -> Path:
 
 
 def new_device(root: Path, chain: Chain, *, used: bool = True) -> Device:
-    """A device that knows the chain's deployment record and shares nothing else."""
+    """A device that knows the chain's deployment record.
+
+    It shares nothing else but the machine code that a device has when it was used before.
+    """
     device = make_device(root, chain.device.seen, chain.url, chain.device.data, used=used)
     shutil.copytree(chain.device.data / "deployments", device.data / "deployments")
     return device

@@ -46,7 +46,7 @@ def device(tmp_path: Path, chain: Chain) -> Device:
 
 @pytest.fixture
 def newcomer(device: Device, photos: demo_photos.Photos) -> Holder:
-    """A person with a fresh device who has not enrolled."""
+    """A person who has not enrolled, at a device of his own."""
     return new_holder(device, photos)
 
 

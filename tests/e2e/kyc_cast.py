@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from mip_cli.crypto.policy_text import EXAMPLE_POLICY, EXAMPLE_SCHEMA
-from tests.e2e.chains import Chain, free_port, new_device
+from tests.e2e.chains import Chain, new_device
 from tests.e2e.devices import Device
 from tests.e2e.process import Result, wait_for
+from tests.ports import unused_port
 
 CANARY = "Lovelace-Canary"
 ADULT = {
@@ -68,7 +69,7 @@ class City:
     @contextmanager
     def offering(self) -> Iterator[tuple[str, Path]]:
         """Serve one offer; yield it and a file with its transaction code."""
-        out, port = self.device.out, free_port()
+        out, port = self.device.out, unused_port()
         made = self.mip(
             *("offer", "--url", f"http://127.0.0.1:{port}", "--yes"),
             *("--schema", out / "schema.json", "--claims", out / "claims.json"),

@@ -13,9 +13,10 @@ import pytest
 
 from mip_cli.chain.devnet import Devnet, Node, developer_signer
 from mip_cli.chain.rpc import RpcClient
-from tests.e2e.chains import Chain, free_port, new_device
+from tests.e2e.chains import Chain, new_device
 from tests.e2e.devices import Holder, new_holder
 from tests.e2e.process import CHECKOUT, Process, wait_for
+from tests.ports import unused_port
 
 REFUSED_ROOT = "a tree that is too old"
 
@@ -49,7 +50,7 @@ def hanging(holder: Holder, proof: Path, silent_port: str) -> Iterator[dict[str,
 
 
 def test_dead_node__is_named_and_nothing_is_written(holder: Holder, newcomer: Holder, proof: Path):
-    url = f"http://127.0.0.1:{free_port()}"
+    url = f"http://127.0.0.1:{unused_port()}"
     before = newcomer.device.files()
     refused = newcomer.at(url).enroll().refused(3, "does not answer: connection refused")
     assert refused.json["error"]["kind"] == "NetworkDown"
@@ -80,7 +81,7 @@ def other_chain(tmp_path: Path) -> Iterator[Callable[[int], str]]:
 
     def start(chain_id: int) -> str:
         binary = Devnet(folder, CHECKOUT)._anvil_binary()
-        port = free_port()
+        port = unused_port()
         command = [str(binary), "--port", str(port), "--chain-id", str(chain_id), "--silent"]
         process = subprocess.Popen(command, cwd=folder)
         url = f"http://127.0.0.1:{port}"
@@ -162,7 +163,7 @@ def test_record_of_another_chain__is_refused(newcomer: Holder, chain: Chain) -> 
 def test_chain_started_afresh__is_noticed(holder: Holder, tmp_path: Path, seen) -> None:
     """The same chain id and nothing on it: the record is of a chain that is gone."""
     devnet = Devnet(tmp_path / "afresh", CHECKOUT)
-    url = devnet.start(Node.ANVIL, port=free_port()).url
+    url = devnet.start(Node.ANVIL, port=unused_port()).url
     try:
         holder.at(url).prove("-o", "x.json").refused(3, "started afresh or rewritten")
     finally:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
+from tests.e2e.chains import Chain, new_device
 from tests.e2e.devices import Device
 
 SCENES = {"passport": 10, "recovery": 17, "archive": 13, "kyc": 20}
@@ -18,7 +22,8 @@ REFUSED = (
 """Scenes of the chapter "kyc", where issuing goes over HTTP."""
 
 
-def test_demo__keeps_its_promises(device: Device) -> None:
+def test_demo__on_a_new_machine__keeps_its_promises(tmp_path: Path, chain: Chain) -> None:
+    device = new_device(tmp_path / "device", chain, used=False)
     chapters = device.mip("demo", "--json").succeeded().json["chapters"]
     assert {name: len(scenes) for name, scenes in chapters.items()} == SCENES
     assert all(scene["as_expected"] for scenes in chapters.values() for scene in scenes)
@@ -30,3 +35,10 @@ def test_demo__keeps_its_promises(device: Device) -> None:
     assert shown
     assert not any("1990" in text or "Ada" in text for text in shown)
     assert not device.leftovers()
+
+
+def test_demo__one_chapter(device: Device) -> None:
+    told = device.mip("demo", "recovery").succeeded()
+    assert told.out.splitlines()[0] == "recovery:"
+    numbers = re.findall(r"^ *([0-9]+)\. ", told.out, re.M)
+    assert [int(number) for number in numbers] == list(range(1, SCENES["recovery"] + 1))

@@ -13,9 +13,10 @@ import pytest
 from mip_cli.chain.devnet import Devnet, Node, developer_signer
 from mip_cli.store.journal import FileJournal
 from tests.e2e.aftermath import finish_enrolment, journalled
-from tests.e2e.chains import Chain, Proxy, free_port
+from tests.e2e.chains import Chain, Proxy
 from tests.e2e.devices import Holder, make_device
 from tests.e2e.process import CHECKOUT, wait_for
+from tests.ports import unused_port
 
 KILL_POINTS = [
     ("eth_chainId", False),
@@ -128,7 +129,7 @@ def test_send__killed_at_a_step__the_next_run_brings_it_to_its_end(
 def bare_node(tmp_path: Path) -> Iterator[str]:
     """An anvil without the suite."""
     devnet = Devnet(tmp_path / "bare", CHECKOUT)
-    running = devnet.start(Node.ANVIL, port=free_port())
+    running = devnet.start(Node.ANVIL, port=unused_port())
     yield running.url
     devnet.stop()
 
@@ -158,7 +159,7 @@ def test_deploy__killed__the_next_run_completes_it(
 
 
 def test_dev_up__killed_while_it_deploys__the_next_run_completes_it(tmp_path: Path, seen) -> None:
-    port = free_port()
+    port = unused_port()
     device = make_device(tmp_path / "developer", seen, f"http://127.0.0.1:{port}")
     command = ("dev", "up", "--port", str(port), "--json")
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from mip_cli.flows import deploy as deployment_flow
 from mip_cli.progress import Silent
 from mip_cli.store.journal import FileJournal
 from tests.head_start import copy_parts, session_folder, warm
+from tests.ports import unused_port
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,6 @@ class LocalChain:
     def nonce(self, account: int) -> int:
         address = developer_signer(account).address
         return int(self.rpc.call("eth_getTransactionCount", address, "latest"), 16)
-
-
-def unused_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

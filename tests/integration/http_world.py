@@ -73,12 +73,6 @@ def _listens(port: int) -> bool:
     return True
 
 
-def unused_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def environment(folder: Path, **more: str) -> dict[str, str]:
     """Return the few variables that a command gets; its home is warm."""
     warm(folder / ".cache" / "mip")

@@ -21,7 +21,8 @@ from mip_cli.flows.kyc import credential_file, offers
 from mip_cli.flows.kyc.offers import Prepared
 from mip_cli.store import issuers as store
 from mip_cli.store.issuers import Home, Opened
-from tests.integration.http_world import Served, environment, serving, unused_port
+from tests.integration.http_world import Served, environment, serving
+from tests.ports import unused_port
 
 PASSWORD = "a password of the city hall"
 SCHEMA = parse_schema(EXAMPLE_SCHEMA)

@@ -17,7 +17,6 @@ from mip_cli.flows.kyc import credential_file, self_attest
 from mip_cli.flows.kyc.credential_file import REVOCATIONS
 from tests.integration.http_world import (
     recording,
-    unused_port,
 )
 from tests.integration.kyc_world import ADULT
 from tests.integration.web_stage import (
@@ -25,6 +24,7 @@ from tests.integration.web_stage import (
     Stage,
     staged,
 )
+from tests.ports import unused_port
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,6 @@ from tests.integration.http_world import (
     Change,
     Served,
     recording,
-    unused_port,
 )
 from tests.integration.kyc_world import ADULT, MINOR
 from tests.integration.web_stage import (
@@ -35,6 +34,7 @@ from tests.integration.web_stage import (
     staged,
     unpadded,
 )
+from tests.ports import unused_port
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ from mip_cli.flows.kyc.web_app import web_app
 from tests.integration.http_world import (
     Transcript,
     recording,
-    unused_port,
 )
 from tests.integration.kyc_world import ADULT, ISSUER_PASSWORD
 from tests.integration.web_stage import (
@@ -22,6 +21,7 @@ from tests.integration.web_stage import (
     outcome,
     staged,
 )
+from tests.ports import unused_port
 
 
 @pytest.fixture(scope="module")

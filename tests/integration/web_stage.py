@@ -24,9 +24,9 @@ from tests.integration.http_world import (
     environment,
     recording,
     serving,
-    unused_port,
 )
 from tests.integration.kyc_world import ISSUER_PASSWORD, PASSWORD, World
+from tests.ports import unused_port
 
 TIMEOUT = 60
 KEY = "key of the web shop, not to be told"

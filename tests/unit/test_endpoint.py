@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -27,12 +28,34 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
 Pair = tuple[socket.socket, socket.socket]
 
 
+@contextlib.contextmanager
+def locked_elsewhere() -> Iterator[None]:
+    """Have another thread hold the lock of the deadlines meanwhile."""
+    locked, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with endpoint._DEADLINES._changed:
+            locked.set()
+            done.wait()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    try:
+        assert locked.wait(FAR)
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
 def test_watchdog__an_earlier_deadline_is_not_slept_over(pair: Pair) -> None:
     near, far = pair[0], socket.socketpair()
     near.settimeout(FAR / 2)
     with far[0], far[1], Watchdog(far[0], FAR) as late:
-        while endpoint._DEADLINES._wakes != late.deadline:
-            time.sleep(0.01)  # until it sleeps for the late one
+        end = time.monotonic() + FAR / 2
+        while endpoint._DEADLINES._wakes != late.deadline:  # until it sleeps for the late one
+            assert time.monotonic() < end, "it was not woken"
+            time.sleep(0.01)
         with Watchdog(near, 0.05) as early:
             assert near.recv(1) == b""  # cut; a TimeoutError otherwise
         assert early.fired
@@ -65,7 +88,7 @@ def test_watchdog__one_thread_for_all(pair: Pair) -> None:
 def test_watchdog__in_a_forked_child__cuts_its_own_connection_and_not_the_parents(
     pair: Pair,
 ) -> None:
-    with Watchdog(pair[0], 0.5) as parents:
+    with Watchdog(pair[0], 0.5) as parents, locked_elsewhere():
         child = os.fork()
         if child == 0:
             signal.alarm(int(FAR))  # a lock that was held would keep it for ever

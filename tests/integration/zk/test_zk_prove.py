@@ -258,7 +258,7 @@ def _in_shared_memory() -> set[str]:
 
 def _stays(names: set[str]) -> set[str]:
     """Return those that nobody removes: a proof of other tests beside these takes its own away."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while names and time.monotonic() < end:
         time.sleep(0.05)
         names &= _in_shared_memory()
