@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ANVIL = ROOT / "circuits/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"
 BUILD = ROOT / "build" / "contracts"
 DEADLINE = 2**40
-PATIENCE = 300  # seconds after which a node that does not answer has failed
+ANSWER_LIMIT = 300  # seconds
 
 
 @contextmanager
@@ -37,8 +37,10 @@ def anvil() -> Iterator[Web3]:
     command = [str(ANVIL), "--host", "127.0.0.1", "--port", str(port), "--silent"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        w3 = Web3(HTTPProvider(f"http://127.0.0.1:{port}", request_kwargs={"timeout": PATIENCE}))
-        end = time.monotonic() + PATIENCE
+        w3 = Web3(
+            HTTPProvider(f"http://127.0.0.1:{port}", request_kwargs={"timeout": ANSWER_LIMIT})
+        )
+        end = time.monotonic() + ANSWER_LIMIT
         while not w3.is_connected():
             assert process.poll() is None, "anvil ended"
             assert time.monotonic() < end, "anvil does not answer"
@@ -89,7 +91,7 @@ class Suite:
 
     def sent(self, transaction: Any) -> Any:
         receipt = self.w3.eth.wait_for_transaction_receipt(
-            transaction, timeout=PATIENCE, poll_latency=0.005
+            transaction, timeout=ANSWER_LIMIT, poll_latency=0.005
         )
         assert receipt["status"] == 1
         return receipt

@@ -11,8 +11,9 @@ from mip_cli.chain.devnet import TEST_KEYS
 from mip_cli.flows.demo import demo_photos
 from tests.e2e.chains import Chain, Proxy, new_device, running_chain
 from tests.e2e.devices import Device, Holder, new_holder
-from tests.e2e.process import Seen, shared_memory, wait_until_removed
+from tests.e2e.process import Seen
 from tests.head_start import portraits
+from tests.waiting import shared_memory, wait_until_removed
 
 
 @pytest.fixture(scope="session")

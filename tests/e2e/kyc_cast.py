@@ -14,8 +14,9 @@ from typing import Any
 from mip_cli.crypto.policy_text import EXAMPLE_POLICY, EXAMPLE_SCHEMA
 from tests.e2e.chains import Chain, new_device
 from tests.e2e.devices import Device
-from tests.e2e.process import Result, wait_for
+from tests.e2e.process import Result
 from tests.ports import unused_port
+from tests.waiting import wait_for
 
 CANARY = "Lovelace-Canary"
 ADULT = {

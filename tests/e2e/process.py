@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +23,6 @@ from mip_cli.flows.passport.passport_file import Opened
 
 MIP = Path(sys.executable).parent / "mip"
 CHECKOUT = find_checkout()
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where a prover's files may lie
 STEP_LIMIT = 1800
 """Seconds after which a command or an awaited event counts as hanging."""
 
@@ -228,25 +227,3 @@ def descendants(pid: int) -> list[int]:
     except OSError:
         pass
     return found
-
-
-def shared_memory() -> set[str]:
-    return {entry.name for entry in SHARED_MEMORY.iterdir() if entry.name.startswith("mip-")}
-
-
-def wait_until_removed(before: set[str]) -> None:
-    """Wait until what came into the shared memory since then has gone; fail when it stays.
-
-    Another suite's proofs, made meanwhile, come and go.
-    """
-    left = shared_memory() - before
-    wait_for(lambda: not left & shared_memory(), f"{left} removed from the shared memory")
-
-
-def wait_for(condition: Callable[[], object], what: str, limit: float = 300.0) -> None:
-    """Wait for something that another process does."""
-    end = time.monotonic() + limit
-    while not condition():
-        if time.monotonic() > end:
-            pytest.fail(f"never came: {what}")
-        time.sleep(0.02)

@@ -15,8 +15,9 @@ from mip_cli.chain.devnet import Devnet, Node, developer_signer
 from mip_cli.chain.rpc import RpcClient
 from tests.e2e.chains import Chain, new_device
 from tests.e2e.devices import Holder, new_holder
-from tests.e2e.process import CHECKOUT, Process, wait_for
+from tests.e2e.process import CHECKOUT, Process
 from tests.ports import unused_port
+from tests.waiting import wait_for
 
 REFUSED_ROOT = "a tree that is too old"
 

@@ -15,14 +15,11 @@ from tests.e2e.aftermath import finish_enrolment
 from tests.e2e.chains import Chain, Proxy
 from tests.e2e.devices import Device, Holder
 from tests.e2e.process import (
-    SHARED_MEMORY,
     STEP_LIMIT,
     Process,
     descendants,
-    shared_memory,
-    wait_for,
-    wait_until_removed,
 )
+from tests.waiting import SHARED_MEMORY, shared_memory, wait_for, wait_until_removed
 
 SECRET_FOLDER = f"{SHARED_MEMORY}/mip-"
 """How the folder of a prover's files begins."""

@@ -15,8 +15,9 @@ from mip_cli.store.journal import FileJournal
 from tests.e2e.aftermath import finish_enrolment, journalled
 from tests.e2e.chains import Chain, Proxy
 from tests.e2e.devices import Holder, make_device
-from tests.e2e.process import CHECKOUT, wait_for
+from tests.e2e.process import CHECKOUT
 from tests.ports import unused_port
+from tests.waiting import wait_for
 
 KILL_POINTS = [
     ("eth_chainId", False),

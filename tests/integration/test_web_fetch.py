@@ -15,9 +15,7 @@ import requests
 from mip_cli.crypto.policy_text import EXAMPLE_POLICY
 from mip_cli.flows.kyc import credential_file, self_attest
 from mip_cli.flows.kyc.credential_file import REVOCATIONS
-from tests.integration.http_world import (
-    recording,
-)
+from tests.integration.http_world import recording
 from tests.integration.kyc_world import ADULT
 from tests.integration.web_stage import (
     TIMEOUT,

@@ -8,10 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from mip_cli.flows.kyc.web_app import web_app
-from tests.integration.http_world import (
-    Transcript,
-    recording,
-)
+from tests.integration.http_world import Transcript, recording
 from tests.integration.kyc_world import ADULT, ISSUER_PASSWORD
 from tests.integration.web_stage import (
     KEY,

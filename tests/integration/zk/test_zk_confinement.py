@@ -10,7 +10,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,6 +20,7 @@ import mip_cli.zk
 from mip_cli.errors import EnvironmentFault, ToolMissing
 from mip_cli.zk import child
 from mip_cli.zk.child import Program
+from tests.waiting import wait_for
 
 CHILD = Path(mip_cli.zk.__file__).with_name("_groth16py_child.py")
 
@@ -185,13 +186,6 @@ def no_nap_slept_out() -> Iterator[None]:
     assert time.monotonic() - start < 500
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 300
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 def sleeps(nap: str) -> bool:
     """Say whether a program that names this nap runs."""
     for process in Path("/proc").glob("[0-9]*/cmdline"):
@@ -224,7 +218,7 @@ def test_run__passes_no_descriptors() -> None:
 def test_run__kills_what_the_program_started(nap: str) -> None:
     with no_nap_slept_out(), pytest.raises(EnvironmentFault, match="did not finish"):
         child.run(Program(["/bin/sh", "-c", f"sleep {nap} & sleep {nap}"]), timeout=2)
-    wait_until(lambda: not sleeps(nap))
+    wait_for(lambda: not sleeps(nap), "the end of every nap")
 
 
 def test_run_together__gives_each_output_and_ends_all_when_one_fails(
@@ -238,10 +232,10 @@ def test_run_together__gives_each_output_and_ends_all_when_one_fails(
     with no_nap_slept_out(), pytest.raises(EnvironmentFault, match="sh failed with status 1"):
         child.run_together([fails, slow], timeout=60)
     assert mark.exists()
-    wait_until(lambda: not sleeps(nap))
+    wait_for(lambda: not sleeps(nap), "the end of every nap")
     with no_nap_slept_out(), pytest.raises(ToolMissing, match="cannot start absent"):
         child.run_together([slow, Program([tmp_path / "absent"])], timeout=60)
-    wait_until(lambda: not sleeps(nap))
+    wait_for(lambda: not sleeps(nap), "the end of every nap")
 
 
 def test_run_together__what_one_started_ends_with_it(tmp_path: Path, nap: str) -> None:
@@ -253,8 +247,8 @@ def test_run_together__what_one_started_ends_with_it(tmp_path: Path, nap: str) -
     with ThreadPoolExecutor() as threads:
         running = threads.submit(child.run_together, programs, timeout=60)
         try:
-            wait_until(begun.exists)
-            wait_until(lambda: not sleeps(nap))
+            wait_for(begun.exists, "a child of the first")
+            wait_for(lambda: not sleeps(nap), "the end of every nap")
             assert not running.done()
         finally:
             end.touch()

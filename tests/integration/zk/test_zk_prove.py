@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,8 +16,7 @@ from mip_cli.zk import verifier
 from mip_cli.zk.artifacts import CircuitArtifacts
 from mip_cli.zk.proof import Proof, format_signals, from_evm_words, parse_proof
 from mip_cli.zk.prover import Groth16py, Prover, Snarkjs, make_proof, rerandomise
-
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  looked at only
+from tests.waiting import shared_memory, wait_until_removed
 
 
 @pytest.fixture(scope="module")
@@ -226,10 +224,10 @@ def test_prove__bad_witness_gives_no_proof__reverts(
 ) -> None:
     wtns = bytearray(tiny.program.compute(inputs))
     wtns[-32] ^= 1
-    before = _in_shared_memory()
+    before = shared_memory()
     with pytest.raises(EnvironmentFault):
         make_proof(prover, tiny.zkey, tiny.key, bytes(wtns), tiny.curve)
-    assert not _stays(_in_shared_memory() - before)
+    wait_until_removed(before)
 
 
 def test_prove__other_public_signal_in_the_witness_gives_no_proof__reverts(
@@ -246,23 +244,10 @@ def test_prove__broken_key_leaves_no_witness_behind__reverts(
 ) -> None:
     broken = tmp_path / "broken.zkey"
     broken.write_bytes(tiny.zkey.read_bytes()[:2000])
-    before = _in_shared_memory()
+    before = shared_memory()
     with pytest.raises(MipError):
         prover.prove(broken, tiny.program.compute(inputs))
-    assert not _stays(_in_shared_memory() - before)
-
-
-def _in_shared_memory() -> set[str]:
-    return {path.name for path in SHARED_MEMORY.glob("mip-*")}
-
-
-def _stays(names: set[str]) -> set[str]:
-    """Return those that nobody removes: a proof of other tests beside these takes its own away."""
-    end = time.monotonic() + 300
-    while names and time.monotonic() < end:
-        time.sleep(0.05)
-        names &= _in_shared_memory()
-    return names
+    wait_until_removed(before)
 
 
 @dataclass(frozen=True)
