@@ -14,6 +14,7 @@ from mip_cli.chain.devnet import developer_signer
 from mip_cli.chain.enrolment import sign_enrollment
 from mip_cli.chain.keys import Signer
 from mip_cli.chain.logs import next_time
+from mip_cli.chain.reverts import AppRefusal
 from mip_cli.crypto import commitments
 from mip_cli.crypto.field import random_element
 from mip_cli.crypto.kdf import KdfParams
@@ -154,6 +155,20 @@ def test_prove__enrolled_in_this_very_minute__says_to_wait(
     late = enrolled_holder(chain, tmp_path)
     with pytest.raises(NetworkDown, match="changes faster than a proof is made"):
         late.prove(CrowdedProver(chain, choose_prover(chain.settings)))
+
+
+def test_send__another_proof_of_the_same_second__reaches_the_app(holder: Holder) -> None:
+    settings, now = holder.chain.settings, float(chain_time(holder.chain))
+    consent = prove.prepare(settings, holder.ask(), Silent())
+    one, other = (
+        prove.prove(settings, consent, holder.keys(), Silent(), clock=lambda: now).file
+        for _ in range(2)
+    )
+    assert (one.message, one.proof == other.proof) == (other.message, False)
+    sent = verify.send(settings, one, developer_signer(1), Silent())
+    assert verify.send(settings, one, developer_signer(1), Silent()) == sent, "done once"
+    with pytest.raises(AppRefusal, match="has voted already"):
+        verify.send(settings, other, developer_signer(1), Silent())
 
 
 def test_enroll__undone_by_a_reorg__is_done_again(holder: Holder, tmp_path: Path) -> None:

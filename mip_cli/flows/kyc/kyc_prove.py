@@ -11,6 +11,7 @@ from mip_cli.chain.predicates import PolicyApp, policy_call
 from mip_cli.chain.tx import DEFAULT_FEE_CAP, Sender
 from mip_cli.chain.values import Receipt
 from mip_cli.config import Settings
+from mip_cli.crypto.binding import keccak256
 from mip_cli.crypto.policy_document import AppPolicyText
 from mip_cli.errors import OTHER_NODE, AppUntrusted, UsageFault, WrongChain
 from mip_cli.flows import connection
@@ -151,7 +152,10 @@ def send(
         journal = connection.journal(settings)
         sender = Sender(link.rpc, payer, journal, link.chain_id, fee_cap=fee_cap)
         return sender.send(
-            f"app:{bound.app}:{bound.nullifier:#x}:{bound.message:#x}", call, progress
+            # not the message: two proofs of one second share it, and the app must see both
+            f"app:{bound.app}:{bound.nullifier:#x}:0x{keccak256(call.data).hex()}",
+            call,
+            progress,
         )
 
 

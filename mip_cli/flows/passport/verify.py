@@ -12,6 +12,7 @@ from mip_cli.chain.keys import Signer
 from mip_cli.chain.tx import DEFAULT_FEE_CAP, Sender
 from mip_cli.chain.values import Receipt
 from mip_cli.config import LOCAL_CHAIN_IDS, Settings
+from mip_cli.crypto.binding import keccak256
 from mip_cli.errors import OTHER_NODE, ProofInvalid, UsageFault, WrongChain
 from mip_cli.flows import connection
 from mip_cli.flows.connection import Connection
@@ -189,4 +190,6 @@ def send(
         act = f"app:{file.app}:{file.nullifier:#x}:{replace(file, deadline=0).message:#x}:"
         open_entries = journal.pending(link.chain_id, payer.address)
         begun = [e.intent.label for e in open_entries if e.intent.label.startswith(act)]
-        return sender.send(begun[0] if begun else f"{act}{file.message:#x}", call, progress)
+        # not the message: two proofs of one second share it, and the app must see both
+        label = begun[0] if begun else f"{act}0x{keccak256(call.data).hex()}"
+        return sender.send(label, call, progress)
